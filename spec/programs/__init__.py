@@ -1,0 +1,1 @@
+"""Sampling programs, written as functions that return assembly text."""

@@ -1,0 +1,1 @@
+"""What PyTorch does, as oracles for the tests. Needs `unmask[torch]`."""

@@ -1,0 +1,138 @@
+"""Hypothesis strategies, one set for every kind of check: logits, programs, memory images.
+
+Generic random 16-bit patterns miss corners of 1/256, so floats are drawn by family with their
+special values, and addresses near the borders of the memories.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from hypothesis import strategies as st
+
+from unmask.spec import isa
+from unmask.spec.encoding import CSRS, F_COUNT, Instruction, Kind, Operand
+from unmask.spec.state import MEMORIES, Config
+
+# zeros, smallest and greatest subnormals, normals, infinities, NaNs of both signs, ones
+SPECIAL_CODES = (
+    0x0000, 0x8000, 0x0001, 0x8001, 0x007F, 0x807F, 0x0080, 0x8080, 0x7F7F, 0xFF7F,
+    0x7F80, 0xFF80, 0x7F81, 0xFF81, 0x7FC0, 0xFFC0, 0x7FFF, 0xFFFF, 0x3F80, 0xBF80,
+)  # fmt: skip
+
+specials = st.sampled_from(SPECIAL_CODES)
+codes = specials | st.integers(0, 0xFFFF)
+finite = st.integers(0, 0x7F7F) | st.integers(0x8000, 0xFF7F)
+
+
+def logits(least: int, most: int) -> st.SearchStrategy[list[int]]:
+    """A row of BF16 codes, one family a row: anything, tied, all negative, peaked, banned, NaN."""
+
+    def row(element: st.SearchStrategy[int]) -> st.SearchStrategy[list[int]]:
+        return st.lists(element, min_size=least, max_size=most)
+
+    tied = st.lists(codes, min_size=1, max_size=3).flatmap(lambda few: row(st.sampled_from(few)))
+    zeros = row(st.sampled_from([0x0000, 0x8000, 0x8001]))
+    negative = row(st.integers(0x8001, 0xFF7F))
+    banned = row(st.sampled_from([0xFF80, 0xFF80, 0xFF80, 0xC000]))
+    with_nan = row(finite | st.sampled_from([0x7FC0, 0xFF81, 0x7F80]))
+    return row(codes) | tied | zeros | negative | banned | with_nan
+
+
+@dataclass(frozen=True)
+class Case:
+    """A program and the memories it starts with."""
+
+    words: tuple[int, ...]
+    memories: dict[str, tuple[int, ...]]
+
+
+# The core that programs are drawn for: small, so that borders are near.
+SMALL = Config(
+    vlen=8, vector_rows=8, fp_words=16, int_words=16, program_words=64, loop_depth=2
+)
+
+
+def operand_values(operand: Operand, config: Config) -> st.SearchStrategy[int]:
+    """Legal field values, near what matters: few registers, small and border immediates."""
+    most = (1 << operand.field.width) - 1
+    if operand.kind is Kind.GP:
+        return st.sampled_from([1, 2, 3, 4]) | st.integers(0, most)
+    if operand.kind is Kind.F:
+        return st.integers(0, F_COUNT - 1)
+    if operand.kind is Kind.CSR:
+        return st.sampled_from(sorted(CSRS.values()))
+    borders = [size + step for name in MEMORIES for size in [config.elements(name)] for step in (-1, 0)]
+    chunks = st.integers(0, config.vector_rows).map(lambda row: row * config.vlen)
+    return st.integers(0, 20) | chunks | st.sampled_from(borders) | st.integers(0, most)
+
+
+@st.composite
+def instruction_words(draw: st.DrawFn, row: Instruction, config: Config) -> int:
+    """A legal word of one row of the table."""
+    word = row.opcode
+    for operand in row.operands:
+        word |= draw(operand_values(operand, config)) << operand.field.low
+    return word
+
+
+@st.composite
+def bodies(draw: st.DrawFn, config: Config, depth: int) -> list[int]:
+    """Straight-line words and loops, nested up to `depth`."""
+    words: list[int] = []
+    rows = [row for row in isa.TABLE if not row.mnemonic.startswith(("C_LOOP", "C_BREAK"))]
+    vector = [row for row in rows if row.mnemonic.startswith("V_")]
+    for _ in range(draw(st.integers(0, 5))):
+        if depth and draw(st.integers(0, 3)) == 0:
+            register = draw(st.integers(0, 15))
+            count = draw(st.integers(0, 3))
+            start, end = (isa.BY_MNEMONIC[f"C_LOOP_{x}"].opcode for x in ("START", "END"))
+            body = draw(bodies(config, depth - 1))
+            words += [start | register << 6 | count << 10, *body, end | register << 6]
+        else:
+            row = draw(st.sampled_from(vector) | st.sampled_from(rows))
+            words.append(draw(instruction_words(row, config)))
+    return words
+
+
+@st.composite
+def programs(draw: st.DrawFn, config: Config = SMALL) -> Case:
+    """A program that mostly does something: registers set up, loops, and now and then a fault.
+
+    A fault is any 32-bit word, a loop word out of place, or a missing C_BREAK.
+    """
+    setup = []
+    addi, csr = (isa.BY_MNEMONIC[name].opcode for name in ("S_ADDI_INT", "C_SET_CSR"))
+    for register in (1, 2, 3, 4):
+        rows = st.integers(0, config.vector_rows).map(lambda row: row * config.vlen)
+        setup.append(addi | register << 6 | draw(rows | st.integers(0, 20)) << 14)
+    setup.append(csr | draw(st.integers(0, config.elements("vector") + 1)) << 14)
+    words = setup + draw(bodies(config, config.loop_depth + 1))
+    stop = isa.BY_MNEMONIC["C_BREAK"].opcode
+    words.append(stop)
+    if draw(st.integers(0, 3)) == 0:
+        loop_words = [isa.BY_MNEMONIC[f"C_LOOP_{x}"].opcode for x in ("START", "END")]
+        fault = draw(st.integers(0, 0xFFFFFFFF) | st.sampled_from([*loop_words, 0]))
+        place = draw(st.integers(len(setup), len(words) - 1))
+        words[place] = fault
+    memories = {
+        "vector": tuple(draw(logits(config.elements("vector"), config.elements("vector")))),
+        "fp": tuple(draw(st.lists(codes, min_size=config.fp_words, max_size=config.fp_words))),
+        "int": tuple(
+            draw(
+                st.lists(
+                    st.integers(0, 0xFFFFFFFF),
+                    min_size=config.int_words,
+                    max_size=config.int_words,
+                )
+            )
+        ),
+    }
+    return Case(tuple(words[: config.program_words]), memories)
+
+
+def load_case(machine: object, case: Case) -> None:
+    """Place a case's memories in a machine."""
+    for name, values in case.memories.items():
+        machine.state.load(name, np.array(values, MEMORIES[name]))  # type: ignore[attr-defined]
