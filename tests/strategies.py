@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from unmask.spec import isa
 from unmask.spec.encoding import CSRS, F_COUNT, Instruction, Kind, Operand
+from unmask.spec.formats import NEG_INF
 from unmask.spec.state import MEMORIES, Config
 
 # zeros, smallest and greatest subnormals, normals, infinities, NaNs of both signs, ones
@@ -48,6 +49,18 @@ class Case:
     memories: dict[str, tuple[int, ...]]
 
 
+def images(
+    size: int, element: st.SearchStrategy[int], most: int
+) -> st.SearchStrategy[tuple[int, ...]]:
+    """A memory: one value everywhere (so, ties) but at up to `most` places; shrinks to few."""
+
+    def image(fill: int, places: dict[int, int]) -> tuple[int, ...]:
+        return tuple(places.get(place, fill) for place in range(size))
+
+    places = st.dictionaries(st.integers(0, size - 1), element, max_size=most)
+    return st.builds(image, st.sampled_from([0, NEG_INF, 0xC000]), places)
+
+
 # The core that programs are drawn for: small, so that borders are near.
 SMALL = Config(
     vlen=8, vector_rows=8, fp_words=16, int_words=16, program_words=64, loop_depth=2
@@ -63,7 +76,7 @@ def operand_values(operand: Operand, config: Config) -> st.SearchStrategy[int]:
         return st.integers(0, F_COUNT - 1)
     if operand.kind is Kind.CSR:
         return st.sampled_from(sorted(CSRS.values()))
-    borders = [size + step for name in MEMORIES for size in [config.elements(name)] for step in (-1, 0)]
+    borders = [config.elements(name) + step for name in MEMORIES for step in (-1, 0)]
     chunks = st.integers(0, config.vector_rows).map(lambda row: row * config.vlen)
     return st.integers(0, 20) | chunks | st.sampled_from(borders) | st.integers(0, most)
 
@@ -117,17 +130,9 @@ def programs(draw: st.DrawFn, config: Config = SMALL) -> Case:
         place = draw(st.integers(len(setup), len(words) - 1))
         words[place] = fault
     memories = {
-        "vector": tuple(draw(logits(config.elements("vector"), config.elements("vector")))),
-        "fp": tuple(draw(st.lists(codes, min_size=config.fp_words, max_size=config.fp_words))),
-        "int": tuple(
-            draw(
-                st.lists(
-                    st.integers(0, 0xFFFFFFFF),
-                    min_size=config.int_words,
-                    max_size=config.int_words,
-                )
-            )
-        ),
+        "vector": draw(images(config.elements("vector"), codes, 24)),
+        "fp": draw(images(config.fp_words, codes, 4)),
+        "int": draw(images(config.int_words, st.integers(0, 0xFFFFFFFF), 4)),
     }
     return Case(tuple(words[: config.program_words]), memories)
 

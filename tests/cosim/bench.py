@@ -1,0 +1,117 @@
+"""What the cocotb test modules share: clock, four-state reads, hypothesis in one simulation.
+
+The bench drives the clock itself: inputs change while it is low, outputs are sampled just before
+it rises, which means the same thing in every simulator.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from cocotb.task import bridge, resume
+from cocotb.triggers import Timer
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis.strategies import SearchStrategy
+
+ENVIRONMENT = "UNMASK_COSIM"  # JSON: the options of a run, see `runner.Job`
+
+
+class Mismatch(AssertionError):
+    """Hardware and specification differ; the text says where and how."""
+
+
+def options() -> dict[str, Any]:
+    """The options of this run."""
+    found: dict[str, Any] = json.loads(os.environ[ENVIRONMENT])
+    return found
+
+
+def read(handle: Any) -> int:
+    """A signal as an unsigned integer; an X or Z in it is a mismatch."""
+    text = str(handle.value)  # far cheaper than the bit-by-bit accessors of LogicArray
+    try:
+        return int(text, 2)
+    except ValueError:
+        raise Mismatch(f"{handle._name} has undefined bits: {text}") from None
+
+
+class Clocked:
+    """A design whose clock the bench drives. `cycle` counts rising edges."""
+
+    def __init__(self, dut: Any, clock: str | None) -> None:
+        self.dut = dut
+        self._clock = None if clock is None else getattr(dut, clock)
+        self.cycle = 0
+
+    async def settle(self) -> None:
+        """Clock low; inputs written before take effect, outputs may be read."""
+        if self._clock is not None:
+            self._clock.value = 0
+        await Timer(1, unit="ns")
+
+    async def edge(self) -> None:
+        """The rising edge."""
+        if self._clock is not None:
+            self._clock.value = 1
+        await Timer(1, unit="ns")
+        self.cycle += 1
+
+    async def step(self) -> None:
+        await self.settle()
+        await self.edge()
+
+
+async def explore(
+    strategy: SearchStrategy[Any],
+    run: Callable[[Any], Awaitable[None]],
+    to_json: Callable[[Any], dict[str, Any]],
+) -> None:
+    """Run `run` on examples of `strategy` in this one simulation, shrink a failure, report it.
+
+    Writes the options' `result` file: examples run, seconds, and on failure the smallest case.
+    """
+    option = options()
+    counted = {"examples": 0, "failing": None}
+    begin = time.monotonic()
+
+    @settings(
+        max_examples=option["examples"],
+        derandomize=option["seed"] is None,
+        database=None,
+        deadline=None,
+        phases=(Phase.generate, Phase.shrink),
+        # Every example is a whole program or burst: large, and slow next to plain Python.
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+    )
+    @given(case=strategy)
+    def check(case: Any) -> None:
+        counted["examples"] += 1
+        try:
+            resume(run)(case)
+        except Mismatch:
+            counted["failing"] = to_json(case)
+            raise
+
+    failure = None
+    try:
+        await bridge(check)()
+    except Mismatch as error:
+        failure = str(error)
+    except BaseExceptionGroup as group:  # several distinct failures: the first will do
+        failure = "\n".join(str(error) for error in group.exceptions[:1])
+    report(counted["examples"], time.monotonic() - begin, failure, counted["failing"])
+    if failure is not None:
+        raise Mismatch(failure)
+
+
+def report(
+    examples: int, seconds: float, failure: str | None, case: Any = None, **facts: Any
+) -> None:
+    """Write the run's result file, which the runner reads."""
+    result = {"examples": examples, "seconds": seconds, "failure": failure, "case": case, **facts}
+    Path(options()["result"]).write_text(json.dumps(result), encoding="utf-8")

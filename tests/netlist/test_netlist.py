@@ -1,0 +1,53 @@
+"""The synthesised netlist: formally equal to the RTL, and the same cosimulation runs on it."""
+
+import re
+from dataclasses import replace
+
+import pytest
+
+from unmask.proofs.engine import yosys
+from unmask.spec import binding as bindings
+from unmask.tests.cosim import jobs
+from unmask.tests.cosim.runner import RTL, simulate
+
+MAX_IDX = RTL / "vector" / "v_red_max_idx.toml"
+LANES = 4
+
+
+@pytest.fixture(scope="module")
+def netlist(tmp_path_factory):
+    path = tmp_path_factory.mktemp("netlist") / "max_idx.v"
+    facts = yosys.synthesise(yosys.Design.of(bindings.load(MAX_IDX), LANES), path)
+    assert facts["flip_flops"] > 0
+    return path
+
+
+def test_same_cosimulation_on_the_netlist(netlist):
+    job = jobs.unit_job(bindings.load(MAX_IDX), LANES, jobs.quick_simulator(), 60)
+    outcome = simulate(jobs.on_netlist(job, netlist))
+    assert outcome.failure is None, outcome.failure
+    assert outcome.examples >= 60
+
+
+@pytest.fixture(scope="module")
+def broken(netlist):
+    """The netlist with bit 0 of the result's index stuck at 0."""
+    text, count = re.subn(r"(out_index_reg\[0\] <= )\S+;", r"\g<1>1'h0;", netlist.read_text())
+    assert count == 1
+    path = netlist.with_name("broken.v")
+    path.write_text(text)
+    return path
+
+
+def test_equivalence_holds_and_can_fail(netlist, broken):
+    gold = yosys.Design.of(bindings.load(MAX_IDX), LANES)
+    same = yosys.equivalent(gold, yosys.Design((netlist,), gold.top), 8)
+    assert same.equal and same.pairs > 50
+    other = yosys.equivalent(gold, yosys.Design((broken,), gold.top), 8)
+    assert not other.equal and other.unproven > 0
+
+
+def test_a_broken_netlist_fails_its_cosimulation(broken):
+    job = jobs.unit_job(bindings.load(MAX_IDX), LANES, jobs.quick_simulator(), 200)
+    outcome = simulate(replace(jobs.on_netlist(job, broken), name="broken-netlist"))
+    assert outcome.failure is not None and "differs" in outcome.failure

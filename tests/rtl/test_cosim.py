@@ -1,0 +1,36 @@
+"""RTL against the specification: every bound unit, and the core, on two simulators."""
+
+import pytest
+
+from unmask.spec import binding as bindings
+from unmask.tests.cosim import jobs
+from unmask.tests.cosim.runner import RTL, available, simulate
+
+OURS = [path for path in sorted(RTL.rglob("*.toml")) if "examples" not in path.parts]
+SIMULATORS = ["verilator"] + (["icarus"] if available("icarus") else [])
+
+
+def test_there_are_units():
+    assert {path.stem for path in OURS} >= {"v_red_max_idx", "s_add_int"}
+
+
+@pytest.mark.parametrize("simulator", SIMULATORS)
+@pytest.mark.parametrize("path", OURS, ids=lambda path: path.stem)
+def test_unit(path, simulator):
+    binding = bindings.load(path)
+    outcome = simulate(jobs.unit_job(binding, binding.sizes["simulate"][0], simulator, 50))
+    assert outcome.failure is None, outcome.failure
+    assert outcome.examples >= 50
+
+
+@pytest.mark.parametrize("simulator", SIMULATORS)
+def test_core(simulator):
+    outcome = simulate(jobs.core_job(simulator, 60))
+    assert outcome.failure is None, outcome.failure
+    assert outcome.examples >= 60
+
+
+def test_core_on_a_real_row():
+    outcome = simulate(jobs.real_rows_job(126_464, 2, 64))
+    assert outcome.failure is None, outcome.failure
+    assert (outcome.examples, outcome.facts["logits"]) == (2, 2 * 126_464)
