@@ -46,9 +46,7 @@ def order_keys() -> NDArray[np.uint16]:
     return order_key(arrays(16, np.arange(1 << 16))).value.astype(np.uint16)
 
 
-def fold_keys(
-    reduction: Any, codes: NDArray[np.uint16], base: Bits, start: Candidate
-) -> Candidate:
+def fold_keys(reduction: Any, codes: NDArray[np.uint16], base: Bits, start: Candidate) -> Candidate:
     """The reduction of `codes` by their keys; numpy's argmax takes the first of equals too.
 
     Args:

@@ -52,9 +52,7 @@ def _assemble_line(code: str, file: str, line: int) -> int:
     if row is None:
         close = difflib.get_close_matches(head.group().upper(), isa.BY_MNEMONIC, n=1)
         hint = f"; did you mean {close[0]}?" if close else ""
-        raise UsageError(
-            f"unknown mnemonic {head.group()!r}{hint}", file, line, head.start() + 1
-        )
+        raise UsageError(f"unknown mnemonic {head.group()!r}{hint}", file, line, head.start() + 1)
     names = ", ".join(operand.name for operand in row.operands)
     rest = code[head.end() :]
     places = [] if not rest.strip() else _split(rest, head.end())

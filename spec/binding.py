@@ -1,42 +1,42 @@
 """Binding files: a small TOML file that says which Verilog unit implements an instruction, and how.
 
-    instruction = "V_RED_MAX_IDX"
-    top = "unmask_max_idx"                  # module
-    files = ["unmask_max_idx.v"]            # relative to this file
-    include = [".."]                        # optional: folders searched for `include files
-    shape = "fold"                          # optional, else "tree": which form of the specification
-                                            # is closer to the circuit (they are equal by theorem)
+instruction = "V_RED_MAX_IDX"
+top = "unmask_max_idx"                  # module
+files = ["unmask_max_idx.v"]            # relative to this file
+include = [".."]                        # optional: folders searched for `include files
+shape = "fold"                          # optional, else "tree": which form of the specification
+                                        # is closer to the circuit (they are equal by theorem)
 
-    [lanes]                                 # only for instructions that work on lanes
-    parameter = "VLEN"                      # the module parameter that sets the lanes
-    prove = [4, 8]                          # sizes at which the proof runs,
-    simulate = [2, 8]                       # the cosimulation,
-    netlist = [8]                           # and the checks of the synthesised netlist
+[lanes]                                 # only for instructions that work on lanes
+parameter = "VLEN"                      # the module parameter that sets the lanes
+prove = [4, 8]                          # sizes at which the proof runs,
+simulate = [2, 8]                       # the cosimulation,
+netlist = [8]                           # and the checks of the synthesised netlist
 
-    [clock]                                 # absent: the unit is combinational
-    port = "clk"
+[clock]                                 # absent: the unit is combinational
+port = "clk"
 
-    [reset]
-    port = "rst"
-    active = "high"                         # or "low"
-    cycles = 1                              # how long the unit needs it
+[reset]
+port = "rst"
+active = "high"                         # or "low"
+cycles = 1                              # how long the unit needs it
 
-    [input]
-    valid = "in_valid"
-    ready = "in_ready"                      # optional: absent means always ready
-    ports = { data = "in_data", ... }       # logical port -> the unit's port
-    tie = { op = 0 }                        # optional: ports held at a constant
+[input]
+valid = "in_valid"
+ready = "in_ready"                      # optional: absent means always ready
+ports = { data = "in_data", ... }       # logical port -> the unit's port
+tie = { op = 0 }                        # optional: ports held at a constant
 
-    [output]
-    valid = "out_valid"
-    ready = "out_ready"                     # optional: absent means taken at once
-    last = "out_last"                       # optional: only results with it count
-    ports = { code = "out_code", ... }
+[output]
+valid = "out_valid"
+ready = "out_ready"                     # optional: absent means taken at once
+last = "out_last"                       # optional: only results with it count
+ports = { code = "out_code", ... }
 
-    [latency]                               # cycles from the last beat taken to its result:
-    constant = 2                            # constant + per_lane * lanes + per_level * log2(lanes)
-    per_level = 1
-    exact = true                            # false: at most that many
+[latency]                               # cycles from the last beat taken to its result:
+constant = 2                            # constant + per_lane * lanes + per_level * log2(lanes)
+per_level = 1
+exact = true                            # false: at most that many
 """
 
 from __future__ import annotations

@@ -102,8 +102,9 @@ def _max_idx_contract(row: Instruction) -> Contract:
     )
 
 
-class _Registers(dict):  # type: ignore[type-arg]
-    """A context of operand values alone, for instructions that touch nothing else."""
+def _constant(width: int) -> Callable[[int], int]:
+    """A width that is the same for any number of lanes."""
+    return lambda lanes: width
 
 
 def _scalar_contract(row: Instruction) -> Contract:
@@ -112,13 +113,14 @@ def _scalar_contract(row: Instruction) -> Contract:
     written = [x for x in row.operands if x.written]
 
     def result(beats: Sequence[Values], lanes: int, shape: str) -> dict[str, Bits]:
-        context: Any = _Registers(beats[0])
+        # These touch nothing but operand values, so a mapping of those is context enough.
+        context: Any = beats[0]
         return dict(row.semantics(context).registers)
 
     def ports(operands: list[Any]) -> tuple[Port, ...]:
         kinds = {Kind.GP: "uint", Kind.F: "bf16", Kind.IMM: "uint"}
         return tuple(
-            Port(x.name, kinds[x.kind], lambda n, w=width[x.kind]: w, f"operand {x.name}")
+            Port(x.name, kinds[x.kind], _constant(width[x.kind]), f"operand {x.name}")
             for x in operands
         )
 

@@ -45,7 +45,10 @@ check_table(TABLE)
 
 def verilog_header() -> str:
     """The table as Verilog `localparam`s: opcodes, used bits, CSR numbers, trap causes."""
-    lines = ["// Generated from the instruction table: python -m unmask.spec header. Do not edit."]
+    lines = [
+        "// Generated from the instruction table: python -m unmask.spec header. Do not edit.",
+        "/* verilator lint_off UNUSEDPARAM */",  # a module uses some of them
+    ]
     for row in TABLE:
         lines.append(f"localparam [5:0] OP_{row.mnemonic} = 6'h{row.opcode:02x};")
     for row in TABLE:
@@ -54,4 +57,5 @@ def verilog_header() -> str:
         lines.append(f"localparam [3:0] CSR_{name} = 4'd{number};")
     for trap in Trap:
         lines.append(f"localparam [3:0] TRAP_{trap.name} = 4'd{trap.value};")
+    lines.append("/* verilator lint_on UNUSEDPARAM */")
     return "\n".join(lines) + "\n"

@@ -24,7 +24,7 @@ class Candidate(NamedTuple):
 
     key: Bits
     code: Bits
-    index: Bits
+    index: Bits  # type: ignore[assignment]  # hides tuple.index, which nobody needs
 
 
 class MaxIndex:
@@ -47,9 +47,7 @@ class MaxIndex:
     @staticmethod
     def empty(like: Bits) -> Candidate:
         """The identity of `combine` (on the right; on the left of any element that exists)."""
-        return Candidate(
-            like.const(16, EMPTY_KEY), like.const(16, 0), like.const(INDEX_WIDTH, 0)
-        )
+        return Candidate(like.const(16, EMPTY_KEY), like.const(16, 0), like.const(INDEX_WIDTH, 0))
 
 
 def fold(candidates: Iterable[Candidate], start: Candidate) -> Candidate:

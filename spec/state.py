@@ -98,6 +98,7 @@ class State:
             raise UsageError(f"{memory} memory takes bit patterns, integers 0 to {limit}")
         if address + array.size > target.size:
             raise UsageError(
-                f"{array.size} elements at {address} do not fit the {memory} memory of {target.size}"
+                f"{array.size} elements at {address} do not fit the {memory} memory "
+                f"of {target.size}"
             )
         target[address : address + array.size] = array.astype(target.dtype)

@@ -62,9 +62,7 @@ def images(
 
 
 # The core that programs are drawn for: small, so that borders are near.
-SMALL = Config(
-    vlen=8, vector_rows=8, fp_words=16, int_words=16, program_words=64, loop_depth=2
-)
+SMALL = Config(vlen=8, vector_rows=8, fp_words=16, int_words=16, program_words=64, loop_depth=2)
 
 
 def operand_values(operand: Operand, config: Config) -> st.SearchStrategy[int]:
@@ -102,7 +100,8 @@ def bodies(draw: st.DrawFn, config: Config, depth: int) -> list[int]:
             count = draw(st.integers(0, 3))
             start, end = (isa.BY_MNEMONIC[f"C_LOOP_{x}"].opcode for x in ("START", "END"))
             body = draw(bodies(config, depth - 1))
-            words += [start | register << 6 | count << 10, *body, end | register << 6]
+            closing = draw(st.sampled_from([register] * 7 + [register ^ 1]))
+            words += [start | register << 6 | count << 10, *body, end | closing << 6]
         else:
             row = draw(st.sampled_from(vector) | st.sampled_from(rows))
             words.append(draw(instruction_words(row, config)))

@@ -53,7 +53,7 @@ V_RED_MAX_IDX = Instruction(
         Operand(RS3, Kind.F, written=True),  # running maximum
     ),
     semantics=max_idx,
-    doc="Continue a running argmax over VL elements: strict greater, first index wins, NaN highest.",
+    doc="Continue a running argmax over VL elements: first index wins, NaN is greatest.",
     traps=((Trap.MISALIGNED, misaligned), (Trap.RANGE, outside)),
     cycles=max_idx_cycles,
 )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from cocotb.triggers import Timer
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis.strategies import SearchStrategy
 
+SHRINK_S = 10.0  # after that a counterexample is small enough
 ENVIRONMENT = "UNMASK_COSIM"  # JSON: the options of a run, see `runner.Job`
 
 
@@ -68,7 +69,7 @@ class Clocked:
 
 async def explore(
     strategy: SearchStrategy[Any],
-    run: Callable[[Any], Awaitable[None]],
+    run: Callable[[Any], Coroutine[Any, None, None]],
     to_json: Callable[[Any], dict[str, Any]],
 ) -> None:
     """Run `run` on examples of `strategy` in this one simulation, shrink a failure, report it.
@@ -76,7 +77,9 @@ async def explore(
     Writes the options' `result` file: examples run, seconds, and on failure the smallest case.
     """
     option = options()
-    counted = {"examples": 0, "failing": None}
+    examples = 0
+    failures: dict[str, str] = {}  # case as JSON -> what was wrong
+    shown, first_failure = "", 0.0
     begin = time.monotonic()
 
     @settings(
@@ -90,21 +93,28 @@ async def explore(
     )
     @given(case=strategy)
     def check(case: Any) -> None:
-        counted["examples"] += 1
+        nonlocal examples, shown, first_failure
+        text = json.dumps(to_json(case))
+        if failures and time.monotonic() - first_failure > SHRINK_S:
+            if text in failures:  # the smallest so far, which hypothesis shows once more
+                shown = text
+                raise Mismatch(failures[text])
+            return
+        examples += 1
         try:
             resume(run)(case)
-        except Mismatch:
-            counted["failing"] = to_json(case)
+        except Mismatch as error:
+            first_failure = first_failure or time.monotonic()
+            failures[text], shown = str(error), text
             raise
 
-    failure = None
     try:
         await bridge(check)()
-    except Mismatch as error:
-        failure = str(error)
-    except BaseExceptionGroup as group:  # several distinct failures: the first will do
-        failure = "\n".join(str(error) for error in group.exceptions[:1])
-    report(counted["examples"], time.monotonic() - begin, failure, counted["failing"])
+    except Exception:  # several distinct failures come as a group
+        if not failures:
+            raise
+    failure, case = (failures[shown], json.loads(shown)) if failures else (None, None)
+    report(examples, time.monotonic() - begin, failure, case)
     if failure is not None:
         raise Mismatch(failure)
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from unmask.model.machine import Model, Timed
 from unmask.spec.assembler import assemble, disassemble
-from unmask.spec.encoding import Trap
+from unmask.spec.encoding import F_COUNT, GP_COUNT, Trap
 from unmask.spec.formats import describe
 from unmask.spec.programs.argmax import START_CODE, argmax_rows, pitch
 from unmask.spec.state import MEMORIES, Config
@@ -25,8 +25,6 @@ from unmask.tests.logit_rows import FAMILIES, logit_row
 from unmask.tests.strategies import Case, load_case, programs
 
 SELECT = {"program": 0, "vector": 1, "fp": 2, "int": 3}
-# Words hold every memory's content at the start of a case, so nothing undefined is read.
-Memories = dict[str, tuple[int, ...]]
 
 
 class CoreBench(Clocked):
@@ -36,6 +34,8 @@ class CoreBench(Clocked):
         super().__init__(dut, "clk")
         self.config = config
         self.cycles_run = 0
+        self.known: dict[str, list[int]] = {}  # what the memories hold, -1 where nobody knows
+        self.before: dict[str, list[int]] = {}  # registers before the instruction
 
     async def reset(self) -> None:
         for name in ("host_valid", "host_write", "host_select", "host_address", "host_wdata"):
@@ -47,29 +47,34 @@ class CoreBench(Clocked):
         self.dut.rst.value = 0
 
     async def write(self, memory: str, values: list[int]) -> None:
-        """Fill a memory from its word (vector: row) 0."""
+        """Bring a memory's words (vector: rows) from 0 on to these values, where they differ."""
+        known = self.known.get(memory, [])
+        known += [-1] * (len(values) - len(known))
         self.dut.host_valid.value = 1
         self.dut.host_write.value = 1
         self.dut.host_select.value = SELECT[memory]
         for address, value in enumerate(values):
-            self.dut.host_address.value = address
-            self.dut.host_wdata.value = value
-            await self.step()
+            if known[address] != value:
+                self.dut.host_address.value = address
+                self.dut.host_wdata.value = value
+                await self.step()
+                known[address] = value
         self.dut.host_valid.value = 0
         self.dut.host_write.value = 0
+        self.known[memory] = known
 
     async def read_back(self, memory: str, count: int) -> list[int]:
-        """The first words (vector: rows) of a memory."""
+        """The first words (vector: rows) of a memory; each shows one cycle after its address."""
         values = []
         self.dut.host_select.value = SELECT[memory]
-        for address in range(count):
-            self.dut.host_valid.value = 1
+        self.dut.host_valid.value = 1
+        for address in range(count + 1):
             self.dut.host_address.value = address
-            await self.step()
-            self.dut.host_valid.value = 0
             await self.settle()
-            values.append(read(self.dut.host_rdata))
+            if address:
+                values.append(read(self.dut.host_rdata))
             await self.edge()
+        self.dut.host_valid.value = 0
         return values
 
     async def run(self, case: Case) -> None:
@@ -78,6 +83,14 @@ class CoreBench(Clocked):
         Raises:
             Mismatch: where hardware, specification and model differ.
         """
+        try:
+            await self.lockstep(case)
+        except Mismatch:
+            self.known = {}
+            raise
+
+    async def lockstep(self, case: Case) -> None:
+        """Load, run to the end, read back."""
         model = Model(case.words, self.config)
         load_case(model, case)
         await self.reset()
@@ -88,6 +101,7 @@ class CoreBench(Clocked):
         self.dut.start.value = 1
         await self.step()
         self.dut.start.value = 0
+        self.before = {"gp": [0] * GP_COUNT, "f": [0] * F_COUNT}
         for timed in model.trace():
             await self.expect(case, timed, model)
         await self.settle()
@@ -111,6 +125,7 @@ class CoreBench(Clocked):
                     f"{name} memory word {place}: got {found:#x}, expected {wanted:#x}\n"
                     + listing(case)
                 )
+        self.known[name] = expected
 
     def rows(self, memory: str, values: np.ndarray) -> list[int]:
         """A memory's content as the words of the host port."""
@@ -140,18 +155,15 @@ class CoreBench(Clocked):
             "stop": int(record.stop),
             "cycle": timed.retire,
         }
-        for name, (key, pair) in {
-            "gp": ("data", record.gp),
-            "f": ("data", record.f),
-        }.items():
+        for name, pair in (("gp", record.gp), ("f", record.f)):
             written = read(getattr(dut, f"retire_{name}_write"))
-            value = read(getattr(dut, f"retire_{name}_{key}"))
+            value = read(getattr(dut, f"retire_{name}_data"))
             where = read(getattr(dut, f"retire_{name}_address"))
-            bank = model.state.gp if name == "gp" else model.state.f
+            bank = getattr(model.state, name)
             # A write that changes nothing may be reported or not; any other must be.
             if written and (where == 0 or bank[where] != value):
                 raise Mismatch(self.wrong(case, timed, f"{name}{where:X}", bank[where], value))
-            if pair and not written and self.shadow_differs(name, pair):
+            if pair and not written and self.before[name][pair[0]] != pair[1]:
                 raise Mismatch(self.wrong(case, timed, f"{name}{pair[0]:X}", pair[1], "no write"))
         expected["vl_write"] = int(record.csr is not None)
         if record.csr:
@@ -164,14 +176,8 @@ class CoreBench(Clocked):
             got = read(getattr(dut, f"retire_{name}"))
             if got != value:
                 raise Mismatch(self.wrong(case, timed, name, value, got))
-        self.shadow = {"gp": list(model.state.gp), "f": list(model.state.f)}
+        self.before = {"gp": list(model.state.gp), "f": list(model.state.f)}
         await self.edge()
-
-    shadow: dict[str, list[int]]
-
-    def shadow_differs(self, bank: str, pair: tuple[int, int]) -> bool:
-        before = getattr(self, "shadow", None)
-        return (before[bank][pair[0]] if before else 0) != pair[1]
 
     def place(self, timed: Timed) -> str:
         record = timed.record
@@ -193,7 +199,9 @@ def listing(case: Case) -> str:
     for name, values in case.memories.items():
         if len(values) <= 256:
             bits = 32 if name == "int" else 16
-            text = " ".join(f"{place}:{value:0{bits // 4}x}" for place, value in enumerate(values) if value)
+            text = " ".join(
+                f"{place}:{value:0{bits // 4}x}" for place, value in enumerate(values) if value
+            )
             lines.append(f"  {name}: {text or 'all zero'}")
     return "\n".join(lines)
 

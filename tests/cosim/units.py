@@ -201,24 +201,26 @@ class UnitBench(Clocked):
         """The case decoded: operands by name, lanes as floats, expected and got."""
         contract = self.binding.contract
         lines = [f"{contract.row.mnemonic} on {self.binding.name}, {self.lanes} lanes:"]
-        kinds = {port.name: port.kind for port in (*contract.inputs, *contract.outputs)}
+        ports = {port.name: port for port in (*contract.inputs, *contract.outputs)}
         for number, beat in enumerate(transaction.beats):
             for name, value in beat.items():
-                lines.append(f"  beat {number} {name:12} {self._text(kinds[name], value, beat)}")
+                lines.append(f"  beat {number} {name:12} {self._text(ports[name], value, beat)}")
         for name, value in expected.items():
             mark = "" if got[name] == value else "   <-- differs"
             lines.append(
-                f"  {name:12} expected {self._text(kinds[name], value, {})}, "
-                f"got {self._text(kinds[name], got[name], {})}{mark}"
+                f"  {name:12} expected {self._text(ports[name], value, {})}, "
+                f"got {self._text(ports[name], got[name], {})}{mark}"
             )
         return "\n".join(lines)
 
-    def _text(self, kind: str, value: int, beat: dict[str, int]) -> str:
-        if kind != "bf16":
+    def _text(self, port: Port, value: int, beat: dict[str, int]) -> str:
+        """A value for a person; of lanes, the active ones."""
+        if port.kind != "bf16":
             return str(value)
-        lanes = beat.get("count", 1) if value >> 16 or "count" in beat else 1
-        shown = [describe(value >> 16 * lane & 0xFFFF) for lane in range(lanes)]
-        return "[" + ", ".join(shown) + "]" if len(shown) > 1 else shown[0]
+        lanes = port.width(self.lanes) // 16
+        active = min(lanes, beat.get("count", lanes))
+        shown = [describe(value >> 16 * lane & 0xFFFF) for lane in range(active)]
+        return shown[0] if lanes == 1 else f"[{', '.join(shown)}]"
 
 
 def to_json(work: list[Transaction]) -> dict[str, Any]:

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from unmask.proofs.engine import ledger
+from unmask.proofs.engine.record import PROVEN
 from unmask.spec import binding as bindings
 from unmask.spec.errors import UsageError
 from unmask.tests.cosim import jobs
-from unmask.tests.cosim.runner import ROOT, RTL, explain, simulate
+from unmask.tests.cosim.runner import BUILD, RTL, explain, simulate
 
 LANES = 4  # small: a counterexample has few lanes
 EXAMPLES = 400  # tried before a check counts as green; most bugs fall within ten
@@ -177,9 +178,9 @@ def catch(bug: Bug, check: str) -> str | None:
     """Run one check on a copy with the bug: the decoded counterexample, or None if it is green."""
     kind, _, argument = check.partition(" ")
     name = check.replace(" ", "-")
-    swap = plant(bug, ROOT / "build" / "bugs" / f"{bug.name}-{name}")
+    swap = plant(bug, BUILD / "bugs" / f"{bug.name}-{name}")
     if kind == "proof":
-        refuted = [r for r in ledger.run([argument], files=swap) if r.verdict != "proven"]
+        refuted = [r for r in ledger.run([argument], files=swap, jobs=1) if r.verdict != PROVEN]
         return "\n".join(result.detail for result in refuted) or None
     if kind == "unit":
         binding = binding_named(argument)

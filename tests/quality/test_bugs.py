@@ -1,4 +1,7 @@
-"""Every planted bug turns its named checks red, with a small, decoded counterexample."""
+"""Planted bugs turn their named checks red, with a small, decoded counterexample.
+
+Here each bug meets the first of its checks, and one of them all; the gate runs every pair.
+"""
 
 import re
 
@@ -6,7 +9,8 @@ import pytest
 
 from unmask.tests.quality.bugs import BUGS, catch
 
-CASES = [(bug, check) for bug in BUGS for check in BUGS[bug].caught_by]
+CASES = [(bug, BUGS[bug].caught_by[0]) for bug in BUGS]
+CASES += [("start-from-zero", check) for check in BUGS["start-from-zero"].caught_by[1:]]
 
 
 @pytest.mark.parametrize(("bug", "check"), CASES, ids=lambda value: value.replace(" ", "-"))
@@ -15,7 +19,7 @@ def test_bug_is_caught(bug, check):
     assert shown is not None, f"{check} stayed green on {bug}"
     if check.startswith("proof"):
         return
-    assert "expected" in shown and "got" in shown or "nothing retired" in shown
+    assert ("expected" in shown and "got" in shown) or "nothing retired" in shown
     assert "python -m unmask.tests.cosim replay build/" in shown
     assert re.search(r"waveform: build/\S+\.(fst|vcd)", shown)
 

@@ -122,7 +122,7 @@ def test_what_is_refused(algebra):
         lambda: x + make(algebra, 9, 3),
         lambda: x + 256,
         lambda: x + (-1),
-        lambda: x + 1.0,
+        lambda: x + 1.0,  # type: ignore[operator]
         lambda: x + True,
         lambda: mux(x, x, y),
         lambda: x.zext(7),

@@ -11,19 +11,19 @@ from unmask.spec.assembler import assemble
 from unmask.spec.encoding import Trap
 from unmask.spec.errors import UsageError
 from unmask.spec.formats import NEG_INF
-from unmask.spec.machine import Machine, fold_arrays, fold_integers
+from unmask.spec.machine import Machine, Retired, fold_arrays, fold_integers
 from unmask.spec.programs.argmax import START_ADDRESS, START_CODE, argmax_rows, pitch
 from unmask.spec.reference.argmax import argmax
 from unmask.spec.state import Config
 from unmask.tests.strategies import SMALL, load_case, logits, programs
 
 
-def run(text: str, config: Config = SMALL, **memories: list[int]) -> Machine:
+def run(text: str, config: Config = SMALL, **memories: list[int]) -> tuple[Machine, Retired]:
+    """Run a program to its end: the machine and the last record."""
     machine = Machine(assemble(text), config)
     for name, values in memories.items():
         machine.state.load(name, np.array(values))
-    machine.last = list(machine.run())[-1]  # type: ignore[attr-defined]
-    return machine
+    return machine, list(machine.run())[-1]
 
 
 @pytest.mark.parametrize("fold", [fold_integers, fold_arrays])
@@ -111,17 +111,17 @@ def test_any_program_ends_and_a_trap_changes_nothing(case):
     ],
 )  # fmt: skip
 def test_traps(text, cause, pc):
-    record = run(text).last
+    record = run(text)[1]
     assert (record.cause, record.pc) == (cause, pc)
 
 
 def test_borders_that_do_not_trap():
-    assert run("C_SET_CSR VL, gp0, 64\nV_RED_MAX_IDX gp1, gp0, gp0, f1\nC_BREAK").last.stop
+    assert run("C_SET_CSR VL, gp0, 64\nV_RED_MAX_IDX gp1, gp0, gp0, f1\nC_BREAK")[1].stop
     text = "S_ADDI_INT gp1, gp0, 64\nC_SET_CSR VL, gp0, 0\nV_RED_MAX_IDX gp1, gp1, gp0, f1\nC_BREAK"
-    assert run(text).last.stop
+    assert run(text)[1].stop
     # an address wraps modulo 2**32 before it is checked
     text = "S_LUI_INT gp1, 0xFFFFF\nS_ADDI_INT gp1, gp1, 0xFFF\nS_LD_INT gp2, gp1, 4\nC_BREAK"
-    assert run(text, int=[0, 0, 0, 77]).state.gp[2] == 77
+    assert run(text, int=[0, 0, 0, 77])[0].state.gp[2] == 77
 
 
 def test_length_zero_changes_nothing():
@@ -129,7 +129,7 @@ def test_length_zero_changes_nothing():
     S_ADDI_INT gp2, gp0, 9
     V_RED_MAX_IDX gp2, gp0, gp0, f1
     C_BREAK"""
-    state = run(text, vector=[0x3F80] * 64).state
+    state = run(text, vector=[0x3F80] * 64)[0].state
     assert (state.gp[2], state.f[1]) == (9, 0)
 
 
@@ -139,21 +139,21 @@ def test_running_maximum_continues_and_index_wraps():
     S_LD_FP f1, gp0, 0
     V_RED_MAX_IDX gp2, gp0, gp3, f1
     C_BREAK"""
-    state = run(text, fp=[NEG_INF], vector=[0, 0, 0, 0x3F80, 0, 0, 0, 0]).state
+    state = run(text, fp=[NEG_INF], vector=[0, 0, 0, 0x3F80, 0, 0, 0, 0])[0].state
     assert (state.gp[2], state.f[1]) == (1, 0x3F80)
-    equal = run(text, fp=[0x3F80], vector=[0x3F80] * 8).state
+    equal = run(text, fp=[0x3F80], vector=[0x3F80] * 8)[0].state
     assert (equal.gp[2], equal.f[1]) == (0, 0x3F80)  # not strictly greater: kept
 
 
 def test_start_from_zero_is_the_bug_it_looks_like():
     """A running maximum that starts at 0.0 returns index 0 for a row of negative logits."""
     text = "V_RED_MAX_IDX gp2, gp0, gp0, f1\nC_BREAK"
-    assert run(text, vector=[0xC000, 0xBF80] + [0xC000] * 6).state.gp[2] == 0
+    assert run(text, vector=[0xC000, 0xBF80] + [0xC000] * 6)[0].state.gp[2] == 0
 
 
 def test_registers_zero_ignore_writes():
     text = "S_ADDI_INT gp0, gp0, 5\nS_LD_FP f0, gp0, 0\nV_RED_MAX_IDX gp0, gp0, gp0, f0\nC_BREAK"
-    state = run(text, fp=[0x3F80], vector=[0x4000] * 8).state
+    state = run(text, fp=[0x3F80], vector=[0x4000] * 8)[0].state
     assert (state.gp[0], state.f[0]) == (0, 0)
 
 
@@ -170,8 +170,8 @@ def test_loops():
       S_ADDI_INT gp3, gp3, 100
     C_LOOP_END gp6
     C_BREAK"""
-    machine = run(text)
-    assert machine.state.gp[1:6] == [0, 0, 6, 0, 0] and machine.last.stop
+    machine, last = run(text)
+    assert machine.state.gp[1:6] == [0, 0, 6, 0, 0] and last.stop
 
 
 def test_bad_programs_are_refused():

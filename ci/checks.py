@@ -1,0 +1,264 @@
+"""The checks that the gate's tasks run: each returns a `Result` with a count of what it checked."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from unmask.ci.task import FAIL, PASS, Result
+from unmask.proofs import registry
+from unmask.proofs.engine import ledger, yosys
+from unmask.proofs.engine.record import PROVEN
+from unmask.spec import binding as bindings
+from unmask.spec import isa
+from unmask.spec.state import Config
+from unmask.tests.cosim import jobs
+from unmask.tests.cosim.runner import CORE_FILES, ROOT, RTL, Job, explain, simulate
+from unmask.tests.quality import bugs
+from unmask.tests.quality.bugs import BUGS
+from unmask.tests.strategies import SMALL
+
+Swap = Mapping[Path, Path]
+INDUCTION_MARGIN = 4  # cycles of induction beyond the pipeline's depth
+
+
+# -- Python ------------------------------------------------------------------------------------
+def _command(*words: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    return subprocess.run(
+        words, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+
+
+def _python_files() -> int:
+    folders = ("spec", "model", "proofs", "tests", "ci")
+    return sum(1 for folder in folders for _ in (ROOT / folder).rglob("*.py"))
+
+
+def ruff() -> Result:
+    """Lint and format of all Python."""
+    for words in (("ruff", "check", "--quiet", "."), ("ruff", "format", "--check", "--quiet", ".")):
+        done = _command(*words)
+        if done.returncode:
+            return Result(FAIL, 0, "files", f"{' '.join(words)}:\n{done.stdout}{done.stderr}")
+    return Result(PASS, _python_files(), "files")
+
+
+def types() -> Result:
+    """mypy on all packages."""
+    done = _command("bash", "ci/typecheck")
+    if done.returncode:
+        return Result(FAIL, 0, "files", done.stdout + done.stderr)
+    found = re.search(r"no issues found in (\d+) source files", done.stdout)
+    return Result(PASS, int(found[1]) if found else 0, "files")
+
+
+def pytest(*folders: str) -> Result:
+    """pytest on folders; the count is of tests that passed."""
+    done = _command(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-n0", *folders)
+    found = re.search(r"(\d+) passed", done.stdout)
+    count = int(found[1]) if found else 0
+    if done.returncode or re.search(r"\d+ (skipped|xfailed|xpassed)", done.stdout):
+        return Result(FAIL, count, "tests", done.stdout[-6000:] + done.stderr[-2000:])
+    return Result(PASS, count, "tests")
+
+
+# -- Verilog as text ---------------------------------------------------------------------------
+def _verilator_lint(
+    files: Sequence[Path], include: Sequence[Path], top: str, parameters: Mapping[str, int]
+) -> str:
+    words = ["verilator", "--lint-only", "-Wall", "--default-language", "1364-2005"]
+    words += ["--top-module", top, *(f"-I{path}" for path in include)]
+    words += [f"-G{name}={value}" for name, value in parameters.items()]
+    done = _command(*words, *map(str, files))
+    return done.stderr.strip() if done.returncode or done.stderr.strip() else ""
+
+
+def _yosys_check(design: yosys.Design) -> None:
+    """Elaborate and look for multiple drivers, loops, undriven wires, latches."""
+    commands = [
+        *design.read(),
+        "proc",
+        "check -assert",
+        "select -assert-none t:$dlatch t:$_DLATCH*",
+    ]
+    yosys.run(commands)
+
+
+def lint_unit(path: Path, swap: Swap) -> Result:
+    """A bound unit: ports as the binding says, no lint, nothing undriven, no latch."""
+    binding = bindings.load(path)
+    sizes = sorted({size for group in binding.sizes.values() for size in group})
+    files = jobs.swapped(binding.files, swap)
+    for lanes in sizes:
+        design = yosys.Design.of(binding, lanes, swap)
+        yosys.check_ports(binding, lanes, design)
+        _yosys_check(design)
+        parameters = binding.parameters(lanes)
+        if found := _verilator_lint(files, design.include, binding.top, parameters):
+            return Result(FAIL, 0, "modules", f"{binding.name} at {lanes} lanes:\n{found}")
+    return Result(PASS, len(sizes), "modules")
+
+
+def core_design(config: Config, swap: Swap) -> yosys.Design:
+    """Our core with the sizes of a configuration."""
+    return yosys.Design(
+        jobs.swapped(CORE_FILES, swap), "unmask_core", jobs.core_parameters(config), (RTL,)
+    )
+
+
+def lint_core(vlen: int, swap: Swap) -> Result:
+    """The whole core at a number of lanes."""
+    design = core_design(replace(SMALL, vlen=vlen), swap)
+    _yosys_check(design)
+    found = _verilator_lint(design.files, (RTL,), "unmask_core", design.parameters)
+    if found:
+        return Result(FAIL, 0, "modules", f"core at VLEN {vlen}:\n{found}")
+    return Result(PASS, len(design.files), "modules")
+
+
+def header() -> Result:
+    """The Verilog header in the repository is what the table gives."""
+    path = RTL / "unmask_isa.vh"
+    if path.read_text(encoding="utf-8") != isa.verilog_header():
+        mend = "python -m unmask.spec header > rtl/unmask_isa.vh"
+        return Result(FAIL, 0, "rows", f"{path} is not what the table gives; mend: {mend}")
+    return Result(PASS, len(isa.TABLE), "rows")
+
+
+# -- proofs ------------------------------------------------------------------------------------
+def theorem_names(own: bool, bound: Sequence[bindings.Binding]) -> list[tuple[str, Path | None]]:
+    """(theorem, foreign binding it comes with or None for ours)."""
+    if own:
+        return [(name, None) for name in registry.theorems()]
+    return [(name, unit.path) for unit in bound for name in registry.theorems(unit.path)]
+
+
+def theorem(name: str, dut: Path | None, swap: Swap) -> Result:
+    """One theorem with its witness and its twin; the gate's cache stands in for the ledger's."""
+    (record,) = ledger.run([name], dut=dut, files=swap, jobs=1, use_cache=False)
+    facts = {
+        "bounds": record.bounds,
+        "engine": record.engine,
+        "peak MB": record.peak_mb,
+        "twin": record.twin,
+        "witness": record.witness,
+    }
+    verdict = PASS if record.verdict == PROVEN else FAIL
+    detail = "" if verdict == PASS else f"{record.verdict}: {record.detail}"
+    return Result(verdict, record.obligations, "obligations", detail, facts)
+
+
+# -- cosimulation ------------------------------------------------------------------------------
+def _simulated(job: Job, unit: str = "examples") -> Result:
+    outcome = simulate(job)
+    facts = dict(outcome.facts)
+    if outcome.seconds:
+        facts[f"{unit}_per_second"] = round(outcome.examples / outcome.seconds, 1)
+    if outcome.failure is None:
+        return Result(PASS, outcome.examples, unit, facts=facts)
+    return Result(FAIL, outcome.examples, unit, explain(outcome), facts)
+
+
+def unit_cosim(path: Path, lanes: int, simulator: str, examples: int, swap: Swap) -> Result:
+    """A unit's RTL against its contract."""
+    return _simulated(jobs.unit_job(bindings.load(path), lanes, simulator, examples, swap))
+
+
+def core_cosim(simulator: str, examples: int, swap: Swap) -> Result:
+    """The core on drawn programs, in lockstep."""
+    return _simulated(jobs.core_job(simulator, examples, swap=swap))
+
+
+def real_rows(vocabulary: int, rows: int, vlen: int) -> Result:
+    """Whole logit rows through the core's RTL under Verilator."""
+    return _simulated(jobs.real_rows_job(vocabulary, rows, vlen), "rows")
+
+
+# -- netlists ----------------------------------------------------------------------------------
+def _digest(path: Path) -> dict[str, str]:
+    return {str(path): hashlib.sha256(path.read_bytes()).hexdigest()}
+
+
+def _synthesise(design: yosys.Design, out: Path) -> Result:
+    out.parent.mkdir(parents=True, exist_ok=True)
+    facts = yosys.synthesise(design, out)
+    return Result(PASS, facts["total"], "cells", facts=facts, files=_digest(out))
+
+
+def synthesis(path: Path, lanes: int, out: Path) -> Result:
+    """A unit to generic gates."""
+    return _synthesise(yosys.Design.of(bindings.load(path), lanes), out)
+
+
+def core_synthesis(out: Path) -> Result:
+    """The core, its SRAMs as flip-flops."""
+    return _synthesise(core_design(jobs.NETLIST_CORE, {}), out)
+
+
+def _equivalence(gold: yosys.Design, out: Path, depth: int) -> Result:
+    gate = yosys.Design((out,), gold.top)
+    found = yosys.equivalent(gold, gate, depth)
+    verdict = PASS if found.equal else FAIL
+    return Result(verdict, found.pairs, "signal pairs", "" if found.equal else found.detail)
+
+
+def equivalence(path: Path, lanes: int, out: Path) -> Result:
+    """A unit's netlist equals its RTL."""
+    binding = bindings.load(path)
+    depth = binding.cycles(lanes) + INDUCTION_MARGIN
+    return _equivalence(yosys.Design.of(binding, lanes), out, depth)
+
+
+def core_equivalence(out: Path) -> Result:
+    """The core's netlist equals its RTL."""
+    return _equivalence(core_design(jobs.NETLIST_CORE, {}), out, 2 * INDUCTION_MARGIN)
+
+
+def netlist_cosim(path: Path, lanes: int, simulator: str, examples: int, out: Path) -> Result:
+    """The unit's cosimulation, unchanged, on its netlist."""
+    job = jobs.unit_job(bindings.load(path), lanes, simulator, examples)
+    return _simulated(jobs.on_netlist(job, out))
+
+
+def core_netlist_cosim(simulator: str, examples: int, out: Path) -> Result:
+    """The core's cosimulation, unchanged, on its netlist."""
+    job = jobs.core_job(simulator, examples, jobs.NETLIST_CORE)
+    return _simulated(jobs.on_netlist(job, out))
+
+
+# -- planted bugs ------------------------------------------------------------------------------
+def bug_checks() -> list[tuple[str, str]]:
+    """(bug, check that must catch it)."""
+    return [(bug.name, check) for bug in BUGS.values() for check in bug.caught_by]
+
+
+def demo_names(bug: bugs.Bug) -> set[str]:
+    """The gate's tasks that correspond to the checks which catch a bug, at their smallest."""
+    names = set()
+    for check in bug.caught_by:
+        kind, _, argument = check.partition(" ")
+        if kind == "proof":
+            names |= {
+                f"theorem {row.name}" for row in registry.select(registry.theorems(), [argument])
+            }
+        elif kind == "unit":
+            lanes = bugs.LANES if bugs.binding_named(argument).lanes_parameter else 1
+            names.add(f"{jobs.quick_simulator()} {argument} lanes {lanes}")
+        else:
+            names.add(f"{jobs.quick_simulator()} core")
+    return names
+
+
+def planted_bug(name: str, check: str) -> Result:
+    """A bug must turn a check red, with a decoded counterexample; green is the failure here."""
+    caught = bugs.catch(BUGS[name], check)
+    if caught is None:
+        return Result(FAIL, 1, "bugs", f"{name}: the {check} check stayed green on a broken copy")
+    return Result(PASS, 1, "bugs", facts={"counterexample": caught})

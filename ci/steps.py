@@ -1,0 +1,256 @@
+"""The gate's table: what is checked, step by step. A new unit joins by its binding file alone.
+
+Each step turns the `Scope` (which bindings, whether our own core is in it, which files are
+replaced by broken copies) into tasks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from unmask.ci import checks
+from unmask.ci.task import Task
+from unmask.spec import binding as bindings
+from unmask.tests.cosim.runner import BUILD, ROOT, available
+
+# Folders that Python checks depend on; imports point one way, spec <- model <- tests.
+SPEC = ("spec", "unmask.py", "pyproject.toml", "ci/requirements.lock")
+COSIM = (
+    *SPEC,
+    "model",
+    "tests/cosim",
+    "tests/strategies.py",
+    "tests/logit_rows.py",
+    "ci/checks.py",
+)
+PROOFS = (*SPEC, "model", "proofs", "ci/checks.py")
+EVERYTHING = ("spec", "model", "rtl", "proofs", "tests", "ci", "unmask.py", "pyproject.toml")
+
+UNIT_EXAMPLES = {"verilator": 250, "icarus": 60}
+CORE_EXAMPLES = {"verilator": 400, "icarus": 60}
+VOCABULARY = 126_464  # LLaDA-8B
+REAL_ROWS = 18
+NETLIST_ROWS = 2
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What a run of the gate looks at.
+
+    Attributes:
+        bindings: units to check.
+        own: whether our own core, specification and tests are in it.
+        swap: our Verilog files that are replaced by others (planted bugs).
+    """
+
+    bindings: tuple[bindings.Binding, ...]
+    own: bool
+    swap: Mapping[Path, Path] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Step:
+    """A row of the gate: name, what it checks, the tasks of a scope."""
+
+    name: str
+    checks: str
+    tasks: Callable[[Scope], list[Task]]
+
+
+def own_bindings() -> tuple[bindings.Binding, ...]:
+    """Every binding below `rtl`, without the examples of foreign units."""
+    found = sorted((ROOT / "rtl").rglob("*.toml"))
+    return tuple(bindings.load(path) for path in found if "examples" not in path.parts)
+
+
+def _verilog(scope: Scope, binding: bindings.Binding) -> tuple[Path, ...]:
+    swapped = [scope.swap.get(path, path) for path in binding.files]
+    folders = [folder for folder in binding.include if folder.is_dir()]
+    headers = [path for folder in folders for path in sorted(folder.glob("*.vh"))]
+    return (binding.path, *swapped, *headers)
+
+
+def _style(scope: Scope) -> list[Task]:
+    if not scope.own:
+        return []
+    return [
+        Task("style", "ruff", checks.ruff, (), EVERYTHING),
+        Task("style", "types", checks.types, (), EVERYTHING),
+    ]
+
+
+def _lint(scope: Scope) -> list[Task]:
+    tasks = [
+        Task(
+            "lint",
+            f"lint {binding.name}",
+            checks.lint_unit,
+            (binding.path, dict(scope.swap)),
+            (*PROOFS, *_verilog(scope, binding)),
+        )
+        for binding in scope.bindings
+    ]
+    if scope.own:
+        core = [
+            Task("lint", f"lint core VLEN {vlen}", checks.lint_core, (vlen, dict(scope.swap)),
+                 (*PROOFS, "rtl", *scope.swap.values()))
+            for vlen in (2, 8, 64)
+        ]  # fmt: skip
+        tasks += [*core, Task("lint", "Verilog header", checks.header, (), (*SPEC, "rtl"))]
+    return tasks
+
+
+def _tests(scope: Scope) -> list[Task]:
+    if not scope.own:
+        return []
+    shared = (*SPEC, "tests/strategies.py", "tests/conftest.py", "ci/checks.py")
+    return [
+        Task("property tests", "tests of spec", checks.pytest, ("tests/spec", "tests/reference"),
+             (*shared, "tests/spec", "tests/reference")),
+        Task("property tests", "tests of model", checks.pytest, ("tests/model",),
+             (*shared, "model", "tests/model")),
+        Task("property tests", "regressions", checks.pytest, ("tests/regressions",),
+             (*shared, "model", "tests/regressions")),
+    ]  # fmt: skip
+
+
+def _theorems(scope: Scope) -> list[Task]:
+    verilog = {binding.path: _verilog(scope, binding) for binding in scope.bindings}
+    return [
+        Task("theorems", f"theorem {name}", checks.theorem, (name, dut, dict(scope.swap)),
+             (*PROOFS, *(("rtl",) if dut is None else verilog[dut]), *scope.swap.values()))
+        for name, dut in checks.theorem_names(scope.own, scope.bindings)
+    ]  # fmt: skip
+
+
+def _unit_cosim(scope: Scope) -> list[Task]:
+    return [
+        Task(
+            "unit cosimulation",
+            f"{simulator} {binding.name} lanes {lanes}",
+            checks.unit_cosim,
+            (binding.path, lanes, simulator, UNIT_EXAMPLES[simulator], dict(scope.swap)),
+            (*COSIM, *_verilog(scope, binding)),
+        )
+        for binding in scope.bindings
+        for lanes in binding.sizes["simulate"]
+        for simulator in ("verilator", "icarus")
+        if simulator == "verilator" or lanes <= 16
+    ]
+
+
+def _core_cosim(scope: Scope) -> list[Task]:
+    if not scope.own:
+        return []
+    return [
+        Task(
+            "core lockstep",
+            f"{simulator} core",
+            checks.core_cosim,
+            (simulator, CORE_EXAMPLES[simulator], dict(scope.swap)),
+            (*COSIM, "rtl", *scope.swap.values()),
+        )
+        for simulator in ("verilator", "icarus")
+    ]
+
+
+def _real_rows(scope: Scope) -> list[Task]:
+    if not scope.own:
+        return []
+    return [
+        Task("real rows", f"V = {VOCABULARY:,} on RTL", checks.real_rows,
+             (VOCABULARY, REAL_ROWS, 64), (*COSIM, "rtl")),
+    ]  # fmt: skip
+
+
+def netlist(name: str, lanes: int) -> Path:
+    return BUILD / "netlist" / f"{name}_{lanes}.v"
+
+
+def _netlist_cases(scope: Scope) -> list[tuple[bindings.Binding, int]]:
+    return [(binding, lanes) for binding in scope.bindings for lanes in binding.sizes["netlist"]]
+
+
+def _synthesis(scope: Scope) -> list[Task]:
+    tasks = [
+        Task("synthesis", f"synthesis {binding.name} lanes {lanes}", checks.synthesis,
+             (binding.path, lanes, netlist(binding.name, lanes)),
+             (*PROOFS, *_verilog(scope, binding)))
+        for binding, lanes in _netlist_cases(scope)
+    ]  # fmt: skip
+    if scope.own:
+        tasks.append(
+            Task("synthesis", "synthesis core", checks.core_synthesis, (netlist("core", 4),),
+                 (*PROOFS, "rtl"))
+        )  # fmt: skip
+    return tasks
+
+
+def _equivalence(scope: Scope) -> list[Task]:
+    tasks = [
+        Task("equivalence", f"equivalence {binding.name} lanes {lanes}", checks.equivalence,
+             (binding.path, lanes, netlist(binding.name, lanes)),
+             (*PROOFS, *_verilog(scope, binding)),
+             (f"synthesis {binding.name} lanes {lanes}",))
+        for binding, lanes in _netlist_cases(scope)
+    ]  # fmt: skip
+    if scope.own:
+        tasks.append(
+            Task("equivalence", "equivalence core", checks.core_equivalence, (netlist("core", 4),),
+                 (*PROOFS, "rtl"), ("synthesis core",))
+        )  # fmt: skip
+    return tasks
+
+
+def _netlist_cosim(scope: Scope) -> list[Task]:
+    tasks = [
+        Task("netlist cosimulation", f"{simulator} netlist {binding.name} lanes {lanes}",
+             checks.netlist_cosim,
+             (binding.path, lanes, simulator, UNIT_EXAMPLES[simulator],
+              netlist(binding.name, lanes)),
+             (*COSIM, *PROOFS, *_verilog(scope, binding)),
+             (f"synthesis {binding.name} lanes {lanes}",))
+        for binding, lanes in _netlist_cases(scope)
+        for simulator in ("verilator", "icarus")
+    ]  # fmt: skip
+    if scope.own:
+        tasks += [
+            Task("netlist cosimulation", f"{simulator} netlist core", checks.core_netlist_cosim,
+                 (simulator, CORE_EXAMPLES[simulator], netlist("core", 4)),
+                 (*COSIM, *PROOFS, "rtl"), ("synthesis core",))
+            for simulator in ("verilator", "icarus")
+        ]  # fmt: skip
+    return tasks
+
+
+def _planted_bugs(scope: Scope) -> list[Task]:
+    if not scope.own or scope.swap:
+        return []
+    return [
+        Task("planted bugs", f"bug {bug} by {check}", checks.planted_bug, (bug, check), EVERYTHING)
+        for bug, check in checks.bug_checks()
+    ]
+
+
+STEPS = (
+    Step("style", "ruff and mypy on all Python", _style),
+    Step("lint", "Verilator -Wall, Yosys check, the generated header", _lint),
+    Step("property tests", "spec against PyTorch, model against spec, interpretations", _tests),
+    Step("theorems", "the proof ledger, with witnesses and twins", _theorems),
+    Step("unit cosimulation", "each bound unit against its contract", _unit_cosim),
+    Step("core lockstep", "the core against spec, and to the cycle against model", _core_cosim),
+    Step("real rows", "argmax programs on LLaDA's vocabulary, against torch.argmax", _real_rows),
+    Step("synthesis", "generic netlists of units and core", _synthesis),
+    Step("equivalence", "netlist equals RTL, formally", _equivalence),
+    Step("netlist cosimulation", "the same cosimulations, on the netlists", _netlist_cosim),
+    Step("planted bugs", "each bug turns its named checks red", _planted_bugs),
+)
+
+
+def without_icarus(tasks: list[Task]) -> list[str]:
+    """Names of the tasks that cannot run because Icarus is not installed."""
+    if available("icarus"):
+        return []
+    return [task.name for task in tasks if task.name.startswith("icarus ")]
