@@ -12,6 +12,7 @@ from unmask.spec.errors import UsageError
 
 # Memory name -> element type. An address counts elements, in vector SRAM too.
 MEMORIES = {"vector": np.uint16, "fp": np.uint16, "int": np.uint32}
+MOST_ELEMENTS = 1 << 30  # of vector SRAM
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,11 @@ class Config:
                 raise UsageError(
                     f"{item.name} is {value!r}; expected a power of two, {least} to {most}"
                 )
+        if self.elements("vector") > MOST_ELEMENTS:
+            raise UsageError(
+                f"vector_rows is {self.vector_rows}: {self.elements('vector')} elements, "
+                f"at most {MOST_ELEMENTS}"
+            )
 
     def elements(self, memory: str) -> int:
         """Elements of a memory."""

@@ -15,8 +15,9 @@ import numpy as np
 from hypothesis import strategies as st
 
 from unmask.model.machine import Model, Timed
+from unmask.spec import isa
 from unmask.spec.assembler import assemble, disassemble
-from unmask.spec.encoding import F_COUNT, GP_COUNT, Trap
+from unmask.spec.encoding import F_COUNT, GP_COUNT, RS1, Trap
 from unmask.spec.formats import describe
 from unmask.spec.programs.argmax import START_CODE, argmax_rows, pitch
 from unmask.spec.state import MEMORIES, Config
@@ -24,6 +25,7 @@ from unmask.tests.cosim.bench import Clocked, Mismatch, explore, options, read, 
 from unmask.tests.logit_rows import FAMILIES, logit_row
 from unmask.tests.strategies import Case, load_case, programs
 
+MAX_IDX = isa.BY_MNEMONIC["V_RED_MAX_IDX"]
 SELECT = {"program": 0, "vector": 1, "fp": 2, "int": 3}
 
 
@@ -136,8 +138,11 @@ class CoreBench(Clocked):
 
     async def expect(self, case: Case, timed: Timed, model: Model) -> None:
         """Wait for the next retired instruction, and compare everything it says."""
+        beats = []
         for _ in range(timed.retire - timed.issue + 8):
             await self.settle()
+            if read(self.dut.beat_valid):
+                beats.append(self.read_beat())
             found = read(self.dut.retire_valid)
             if found:
                 break
@@ -155,6 +160,8 @@ class CoreBench(Clocked):
             "stop": int(record.stop),
             "cycle": timed.retire,
         }
+        if beats != (wanted := self.expected_beats(timed, model)):
+            raise Mismatch(self.wrong(case, timed, "beats", wanted, beats))
         for name, pair in (("gp", record.gp), ("f", record.f)):
             written = read(getattr(dut, f"retire_{name}_write"))
             value = read(getattr(dut, f"retire_{name}_data"))
@@ -178,6 +185,30 @@ class CoreBench(Clocked):
                 raise Mismatch(self.wrong(case, timed, name, value, got))
         self.before = {"gp": list(model.state.gp), "f": list(model.state.f)}
         await self.edge()
+
+    def read_beat(self) -> dict[str, int]:
+        """A chunk on its way into the vector unit; of its data, the active lanes."""
+        names = ("order", "chunk", "row", "count", "data")
+        beat = {name: read(getattr(self.dut, f"beat_{name}")) for name in names}
+        beat["data"] &= (1 << 16 * beat["count"]) - 1
+        return beat
+
+    def expected_beats(self, timed: Timed, model: Model) -> list[dict[str, int]]:
+        """The chunks that the instruction must have read, in order."""
+        record, vlen = timed.record, self.config.vlen
+        if record.cause is not Trap.NONE or isa.decode(record.word) is not MAX_IDX:
+            return []
+        first = self.before["gp"][RS1.get(record.word)]
+        beats = []
+        for chunk, start in enumerate(range(0, record.vl, vlen)):
+            count = min(vlen, record.vl - start)
+            codes = model.state.memories["vector"][first + start : first + start + count]
+            data = int.from_bytes(codes.astype("<u2").tobytes(), "little")
+            row = first // vlen + chunk
+            beats.append(
+                {"order": record.order, "chunk": chunk, "row": row, "count": count, "data": data}
+            )
+        return beats
 
     def place(self, timed: Timed) -> str:
         record = timed.record

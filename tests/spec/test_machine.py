@@ -181,6 +181,8 @@ def test_bad_programs_are_refused():
         Machine([1 << 32], SMALL)
     with pytest.raises(UsageError, match="vlen is 3"):
         Config(vlen=3)
+    with pytest.raises(UsageError, match="vector_rows is 16777216"):
+        Config(vlen=2048, vector_rows=1 << 24)
     with pytest.raises(UsageError, match="65 elements at 0 do not fit the vector memory of 64"):
         Machine([0x38], SMALL).state.load("vector", np.zeros(65, np.uint16))
     with pytest.raises(UsageError, match="bit patterns"):

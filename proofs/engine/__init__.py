@@ -1,0 +1,1 @@
+"""What proofs stand on: Yosys, SMT import, obligations, refutations, processes."""

@@ -1,0 +1,1 @@
+"""Theorems that RTL units do what the specification says."""
