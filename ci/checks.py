@@ -19,7 +19,8 @@ from unmask.spec import binding as bindings
 from unmask.spec import isa
 from unmask.spec.state import Config
 from unmask.tests.cosim import jobs
-from unmask.tests.cosim.runner import CORE_FILES, ROOT, RTL, Job, explain, simulate
+from unmask.tests.cosim.paths import ROOT, RTL
+from unmask.tests.cosim.runner import CORE_FILES, Job, explain, simulate
 from unmask.tests.quality import bugs
 from unmask.tests.quality.bugs import BUGS
 from unmask.tests.strategies import SMALL
@@ -109,7 +110,11 @@ def lint_unit(path: Path, swap: Swap) -> Result:
 def core_design(config: Config, swap: Swap) -> yosys.Design:
     """Our core with the sizes of a configuration."""
     return yosys.Design(
-        jobs.swapped(CORE_FILES, swap), "unmask_core", jobs.core_parameters(config), (RTL,)
+        jobs.swapped(CORE_FILES, swap),
+        "unmask_core",
+        jobs.core_parameters(config),
+        (RTL,),
+        macros=("unmask_sram",),
     )
 
 
@@ -198,7 +203,7 @@ def synthesis(path: Path, lanes: int, out: Path) -> Result:
 
 
 def core_synthesis(out: Path) -> Result:
-    """The core, its SRAMs as flip-flops."""
+    """The core, its SRAMs left as macros."""
     return _synthesise(core_design(jobs.NETLIST_CORE, {}), out)
 
 

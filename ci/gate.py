@@ -29,7 +29,7 @@ from unmask.ci.steps import STEPS, Scope, Step, own_bindings, without_icarus
 from unmask.ci.task import ERROR, FAIL, NOT_RUN, PASS, Result, Task, run, worst
 from unmask.spec import binding as bindings
 from unmask.spec.errors import UsageError
-from unmask.tests.cosim.runner import BUILD
+from unmask.tests.cosim.paths import BUILD
 from unmask.tests.quality.bugs import BUGS, plant
 
 COLOURS = {PASS: "green", FAIL: "bold red", ERROR: "bold red", NOT_RUN: "yellow", "": "dim"}
@@ -156,7 +156,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--no-cache", action="store_true", help="run all checks again")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 2, metavar="N")
     arguments = parser.parse_args(argv)
-    console = Console()
+    terminal = Console().is_terminal
+    console = Console(width=None if terminal else 120)  # a log has no width of its own
     begin = time.monotonic()
     try:
         if arguments.jobs < 1:

@@ -13,7 +13,8 @@ from pathlib import Path
 from unmask.ci import checks
 from unmask.ci.task import Task
 from unmask.spec import binding as bindings
-from unmask.tests.cosim.runner import BUILD, ROOT, available
+from unmask.tests.cosim.paths import BUILD, ROOT
+from unmask.tests.cosim.runner import available
 
 # Folders that Python checks depend on; imports point one way, spec <- model <- tests.
 SPEC = ("spec", "unmask.py", "pyproject.toml", "ci/requirements.lock")
@@ -108,7 +109,7 @@ def _tests(scope: Scope) -> list[Task]:
     shared = (*SPEC, "tests/strategies.py", "tests/conftest.py", "ci/checks.py")
     return [
         Task("property tests", "tests of spec", checks.pytest, ("tests/spec", "tests/reference"),
-             (*shared, "tests/spec", "tests/reference")),
+             (*shared, "tests/spec", "tests/reference"), cost=45),
         Task("property tests", "tests of model", checks.pytest, ("tests/model",),
              (*shared, "model", "tests/model")),
         Task("property tests", "regressions", checks.pytest, ("tests/regressions",),
@@ -120,7 +121,8 @@ def _theorems(scope: Scope) -> list[Task]:
     verilog = {binding.path: _verilog(scope, binding) for binding in scope.bindings}
     return [
         Task("theorems", f"theorem {name}", checks.theorem, (name, dut, dict(scope.swap)),
-             (*PROOFS, *(("rtl",) if dut is None else verilog[dut]), *scope.swap.values()))
+             (*PROOFS, *(("rtl",) if dut is None else verilog[dut]), *scope.swap.values()),
+             cost=30 if "16" in name else 8)
         for name, dut in checks.theorem_names(scope.own, scope.bindings)
     ]  # fmt: skip
 
@@ -161,7 +163,7 @@ def _real_rows(scope: Scope) -> list[Task]:
         return []
     return [
         Task("real rows", f"V = {VOCABULARY:,} on RTL", checks.real_rows,
-             (VOCABULARY, REAL_ROWS, 64), (*COSIM, "rtl")),
+             (VOCABULARY, REAL_ROWS, 64), (*COSIM, "rtl"), cost=60),
     ]  # fmt: skip
 
 
@@ -183,7 +185,7 @@ def _synthesis(scope: Scope) -> list[Task]:
     if scope.own:
         tasks.append(
             Task("synthesis", "synthesis core", checks.core_synthesis, (netlist("core", 4),),
-                 (*PROOFS, "rtl"))
+                 (*PROOFS, "rtl"), cost=120)
         )  # fmt: skip
     return tasks
 
@@ -199,7 +201,7 @@ def _equivalence(scope: Scope) -> list[Task]:
     if scope.own:
         tasks.append(
             Task("equivalence", "equivalence core", checks.core_equivalence, (netlist("core", 4),),
-                 (*PROOFS, "rtl"), ("synthesis core",))
+                 (*PROOFS, "rtl"), ("synthesis core",), cost=80)
         )  # fmt: skip
     return tasks
 
@@ -219,7 +221,7 @@ def _netlist_cosim(scope: Scope) -> list[Task]:
         tasks += [
             Task("netlist cosimulation", f"{simulator} netlist core", checks.core_netlist_cosim,
                  (simulator, CORE_EXAMPLES[simulator], netlist("core", 4)),
-                 (*COSIM, *PROOFS, "rtl"), ("synthesis core",))
+                 (*COSIM, *PROOFS, "rtl"), ("synthesis core",), cost=40)
             for simulator in ("verilator", "icarus")
         ]  # fmt: skip
     return tasks

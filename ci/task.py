@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from unmask.spec.errors import UsageError
-from unmask.tests.cosim.runner import BUILD, ROOT
+from unmask.tests.cosim.paths import BUILD, ROOT
 
 SOURCES = {".py", ".v", ".vh", ".toml", ".lock", ".j2", ".md", ".asm", ""}
 
@@ -64,6 +64,7 @@ class Task:
         arguments: for it, picklable, with a stable `repr`.
         inputs: files and folders (below the root) that the result depends on.
         after: names of tasks that must have passed; if one did not, this is not run.
+        cost: rough seconds; the dearest start first, so that none runs alone at the end.
     """
 
     step: str
@@ -72,6 +73,7 @@ class Task:
     arguments: tuple[Any, ...] = ()
     inputs: tuple[Path | str, ...] = ()
     after: tuple[str, ...] = ()
+    cost: int = 5
 
 
 Progress = Callable[[str, Task, Result | None], None]
@@ -89,7 +91,7 @@ def run(
     if unknown or len(names) != len(set(names)):
         raise ValueError(f"tasks of one name, or after an unknown one: {unknown or names}")
     results: dict[str, Result] = {}
-    waiting = list(tasks)
+    waiting = sorted(tasks, key=lambda task: -task.cost)
     keys = {task.name: key(task) for task in tasks} if use_cache else {}
     running: dict[Future[Result], Task] = {}
 

@@ -58,7 +58,7 @@ def images(
         return tuple(places.get(place, fill) for place in range(size))
 
     places = st.dictionaries(st.integers(0, size - 1), element, max_size=most)
-    return st.builds(image, st.sampled_from([0, NEG_INF, 0xC000]), places)
+    return st.builds(image, st.sampled_from([0, 0x3F80, NEG_INF, 0xC000]), places)
 
 
 # The core that programs are drawn for: small, so that borders are near.
@@ -71,7 +71,7 @@ def operand_values(operand: Operand, config: Config) -> st.SearchStrategy[int]:
     if operand.kind is Kind.GP:
         return st.sampled_from([1, 2, 3, 4]) | st.integers(0, most)
     if operand.kind is Kind.F:
-        return st.integers(0, F_COUNT - 1)
+        return st.sampled_from([1, 2]) | st.integers(0, F_COUNT - 1)
     if operand.kind is Kind.CSR:
         return st.sampled_from(sorted(CSRS.values()))
     borders = [config.elements(name) + step for name in MEMORIES for step in (-1, 0)]
@@ -115,10 +115,13 @@ def programs(draw: st.DrawFn, config: Config = SMALL) -> Case:
     A fault is any 32-bit word, a loop word out of place, or a missing C_BREAK.
     """
     setup = []
-    addi, csr = (isa.BY_MNEMONIC[name].opcode for name in ("S_ADDI_INT", "C_SET_CSR"))
+    names = ("S_ADDI_INT", "S_LD_FP", "C_SET_CSR")
+    addi, load, csr = (isa.BY_MNEMONIC[name].opcode for name in names)
     for register in (1, 2, 3, 4):
         rows = st.integers(0, config.vector_rows).map(lambda row: row * config.vlen)
         setup.append(addi | register << 6 | draw(rows | st.integers(0, 20)) << 14)
+    for register in (1, 2):  # running maxima that do not start from zero
+        setup.append(load | register << 6 | draw(st.integers(0, config.fp_words - 1)) << 14)
     setup.append(csr | draw(st.integers(0, config.elements("vector") + 1)) << 14)
     words = setup + draw(bodies(config, config.loop_depth + 1))
     stop = isa.BY_MNEMONIC["C_BREAK"].opcode

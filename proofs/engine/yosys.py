@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from unmask.spec.binding import Binding
 from unmask.spec.errors import UsageError
@@ -47,12 +48,15 @@ class Design:
         top: module name.
         parameters: of the top module; empty for a netlist, which has none left.
         include: folders searched for `include files.
+        macros: modules that synthesis leaves alone and equivalence treats as the same black box
+            on both sides, such as SRAMs that a user replaces with macros.
     """
 
     files: tuple[Path, ...]
     top: str
     parameters: Mapping[str, int] = field(default_factory=dict)
     include: tuple[Path, ...] = ()
+    macros: tuple[str, ...] = ()
 
     @staticmethod
     def of(binding: Binding, lanes: int, files: Mapping[Path, Path] | None = None) -> Design:
@@ -145,11 +149,11 @@ def export(design: Design) -> str:
         return target.read_text(encoding="utf-8")
 
 
-def ports(design: Design) -> dict[str, tuple[str, int]]:
+def ports(design: Design, prepare: Sequence[str] = ("proc",)) -> dict[str, tuple[str, int]]:
     """Port name -> (direction, width) of the elaborated top module."""
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder, "design.json")
-        run([*design.read(), "proc", f'write_json "{target}"'])
+        run([*design.read(), *prepare, f'write_json "{target}"'])
         module = json.loads(target.read_text(encoding="utf-8"))["modules"][design.top]
     return {name: (port["direction"], len(port["bits"])) for name, port in module["ports"].items()}
 
@@ -181,25 +185,21 @@ def check_ports(binding: Binding, lanes: int, design: Design) -> None:
             raise UsageError(f"{where} has no input {name!r} to tie", str(binding.path))
 
 
-def synthesise(
-    design: Design, out_verilog: Path, keep: Sequence[str] = ()
-) -> dict[str, dict[str, int] | int]:
-    """Synthesise to generic gates and write the netlist.
-
-    Args:
-        design: what to synthesise.
-        out_verilog: the netlist's file.
-        keep: wires whose names must survive.
+def synthesise(design: Design, out_verilog: Path) -> dict[str, Any]:
+    """Synthesise to generic gates and write the netlist, its macros unsynthesised behind it.
 
     Returns:
-        `cells` (number by type), `total` and `flip_flops`.
+        `cells` (number by type), `total` and `flip_flops`; macros count as one cell each.
     """
     with tempfile.TemporaryDirectory() as folder:
-        statistics = Path(folder, "stat.json")
+        statistics, macros = Path(folder, "stat.json"), Path(folder, "macros.v")
+        macros.touch()
+        save = ["memory -nomap", *_select(design), f"write_verilog -noattr -selected {macros}"]
         run(
             [
                 *design.read(),
-                *(f"setattr -set keep 1 w:{name}" for name in keep),
+                "proc",
+                *([*save, "select -clear", *_black_boxes(design)] if design.macros else []),
                 f"synth -flatten -nofsm -top {design.top}",  # recoded states have other names
                 "abc -g AND,XOR,MUX",
                 "opt_clean",
@@ -208,10 +208,22 @@ def synthesise(
             ]
         )
         log = statistics.read_text(encoding="utf-8")
+        with out_verilog.open("a", encoding="utf-8") as netlist:
+            netlist.write(macros.read_text(encoding="utf-8"))
     modules = json.loads(log[log.index("{") :])["modules"]
     cells = {name.strip("\\$_"): number for name, number in _top_cells(modules, design.top).items()}
+    cells.pop("scopeinfo", None)  # names of flattened modules, no hardware
     flip_flops = sum(number for name, number in cells.items() if "DFF" in name)
     return {"cells": cells, "total": sum(cells.values()), "flip_flops": flip_flops}
+
+
+def _select(design: Design) -> list[str]:
+    """Select the macros, whose names carry their parameters after elaboration."""
+    return ["select -none", *(f"select -add *{name}*" for name in design.macros)]
+
+
+def _black_boxes(design: Design) -> list[str]:
+    return [f"blackbox *{name}*" for name in design.macros]
 
 
 def _top_cells(modules: Mapping[str, dict[str, dict[str, int]]], top: str) -> dict[str, int]:
@@ -244,7 +256,8 @@ def equivalent(gold: Design, gate: Design, depth: int) -> Equivalence:
     Raises:
         YosysError: if either does not elaborate.
     """
-    outputs = {name for name, (direction, _) in ports(gold).items() if direction == "output"}
+    found = ports(gold, _prepared(gold))
+    outputs = {name for name, (direction, _) in found.items() if direction == "output"}
     left_out: set[str] = set()
     while True:
         pairs, proven, names = _compare(gold, gate, depth, left_out)
@@ -257,11 +270,17 @@ def equivalent(gold: Design, gate: Design, depth: int) -> Equivalence:
         left_out |= names
 
 
+def _prepared(design: Design) -> list[str]:
+    """Commands that flatten a design and turn its macros' ports into ports of its own."""
+    evert = [f"expose -evert t:*{name}*" for name in design.macros]
+    return ["proc", *_black_boxes(design), "flatten", *evert, "memory", "opt_clean", "async2sync"]
+
+
 def _compare(
     gold: Design, gate: Design, depth: int, left_out: set[str]
 ) -> tuple[int, int, set[str]]:
     """Pairs, how many are proven, and the names of those that are not."""
-    clean_up = ["proc", "flatten", "memory", "opt_clean", "async2sync"]
+    clean_up = _prepared(gold)
     with tempfile.TemporaryDirectory() as folder:
         listed = Path(folder, "left_out.txt")
         listed.write_text("".join(f"{name}\n" for name in sorted(left_out)), encoding="utf-8")

@@ -18,7 +18,7 @@ from cocotb.triggers import Timer
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis.strategies import SearchStrategy
 
-SHRINK_S = 10.0  # after that a counterexample is small enough
+SHRINK_S = 6.0  # after that a counterexample is small enough
 ENVIRONMENT = "UNMASK_COSIM"  # JSON: the options of a run, see `runner.Job`
 
 
@@ -117,6 +117,23 @@ async def explore(
     report(examples, time.monotonic() - begin, failure, case)
     if failure is not None:
         raise Mismatch(failure)
+
+
+async def replay(
+    cases: list[dict[str, Any]],
+    run: Callable[[Any], Coroutine[Any, None, None]],
+    from_json: Callable[[dict[str, Any]], Any],
+) -> None:
+    """Run saved cases in order, up to the first that fails, and report it."""
+    begin, failure, done = time.monotonic(), None, 0
+    for case in cases:
+        done += 1
+        try:
+            await run(from_json(case))
+        except Mismatch as error:
+            failure = str(error)
+            break
+    report(done, time.monotonic() - begin, failure, case)
 
 
 def report(

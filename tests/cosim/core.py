@@ -21,7 +21,7 @@ from unmask.spec.encoding import F_COUNT, GP_COUNT, RS1, Trap
 from unmask.spec.formats import describe
 from unmask.spec.programs.argmax import START_CODE, argmax_rows, pitch
 from unmask.spec.state import MEMORIES, Config
-from unmask.tests.cosim.bench import Clocked, Mismatch, explore, options, read, report
+from unmask.tests.cosim.bench import Clocked, Mismatch, explore, options, read, replay, report
 from unmask.tests.logit_rows import FAMILIES, logit_row
 from unmask.tests.strategies import Case, load_case, programs
 
@@ -255,13 +255,8 @@ async def core_equals_model(dut: Any) -> None:
     """Drawn programs, or with the option `vocabulary` real rows, or the one case to replay."""
     option = options()
     bench = CoreBench(dut, config_of(option))
-    if "case" in option:
-        failure = None
-        try:
-            await bench.run(from_json(option["case"]))
-        except Mismatch as error:
-            failure = str(error)
-        report(1, 0.0, failure, option["case"])
+    if "cases" in option:
+        await replay(option["cases"], bench.run, from_json)
     elif "vocabulary" in option:
         await real_rows(bench, option)
     else:

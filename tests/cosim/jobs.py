@@ -11,13 +11,13 @@ from pathlib import Path
 
 from unmask.spec.binding import Binding
 from unmask.spec.state import Config
+from unmask.tests.cosim.paths import shown
 from unmask.tests.cosim.runner import CORE_FILES, Job, available
 from unmask.tests.strategies import SMALL
 
 Swap = Mapping[Path, Path]  # our file -> the file to read instead
 
-# The core as a netlist: its SRAMs become flip-flops, so they are as small as programs allow.
-NETLIST_CORE = replace(SMALL, vlen=4)
+NETLIST_CORE = replace(SMALL, vlen=4)  # the core that is synthesised, its SRAMs left as macros
 
 
 def swapped(files: tuple[Path, ...], swap: Swap) -> tuple[Path, ...]:
@@ -55,7 +55,7 @@ def unit_job(
         parameters=binding.parameters(lanes),
         include=folders,
         examples=examples,
-        options={"binding": str(binding.path), "lanes": lanes},
+        options={"binding": shown(binding.path), "lanes": lanes},
     )
 
 

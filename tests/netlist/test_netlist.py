@@ -8,7 +8,8 @@ import pytest
 from unmask.proofs.engine import yosys
 from unmask.spec import binding as bindings
 from unmask.tests.cosim import jobs
-from unmask.tests.cosim.runner import RTL, simulate
+from unmask.tests.cosim.paths import RTL
+from unmask.tests.cosim.runner import simulate
 
 MAX_IDX = RTL / "vector" / "v_red_max_idx.toml"
 LANES = 4

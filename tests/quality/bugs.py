@@ -15,7 +15,8 @@ from unmask.proofs.engine.record import PROVEN
 from unmask.spec import binding as bindings
 from unmask.spec.errors import UsageError
 from unmask.tests.cosim import jobs
-from unmask.tests.cosim.runner import BUILD, RTL, explain, simulate
+from unmask.tests.cosim.paths import BUILD, RTL
+from unmask.tests.cosim.runner import explain, simulate
 
 LANES = 4  # small: a counterexample has few lanes
 EXAMPLES = 400  # tried before a check counts as green; most bugs fall within ten
@@ -60,7 +61,7 @@ BUGS = {
             "vector/unmask_max_idx.v",
             "wire later = first_key < second_key;",
             "wire later = first_key <= second_key;",
-            (*_MAX_IDX, "proof unit.v_red_max_idx.induction.4"),
+            _MAX_IDX,
         ),
         Bug(
             "last-lane-dropped",
@@ -68,7 +69,7 @@ BUGS = {
             "vector/unmask_max_idx.v",
             "lane < count ? key : 16'd0",
             "lane < count && lane != VLEN - 1 ? key : 16'd0",
-            (*_MAX_IDX, "proof unit.v_red_max_idx.induction.4"),
+            _MAX_IDX,
         ),
         Bug(
             "nan-skipped",
@@ -76,7 +77,7 @@ BUGS = {
             "vector/unmask_order_key.v",
             "wire is_nan = (&code[14:7]) & (|code[6:0]);",
             "wire is_nan = 1'b0;",
-            (*_MAX_IDX, "proof unit.v_red_max_idx.induction.4"),
+            _MAX_IDX,
         ),
         Bug(
             "tail-not-masked",
@@ -84,7 +85,7 @@ BUGS = {
             "vector/unmask_max_idx.v",
             "lane < count ? key : 16'd0",
             "key",
-            (*_MAX_IDX, "proof unit.v_red_max_idx.induction.4"),
+            _MAX_IDX,
         ),
         Bug(
             "offset-off-by-one",

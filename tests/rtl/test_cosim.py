@@ -4,7 +4,8 @@ import pytest
 
 from unmask.spec import binding as bindings
 from unmask.tests.cosim import jobs
-from unmask.tests.cosim.runner import RTL, available, simulate
+from unmask.tests.cosim.paths import RTL
+from unmask.tests.cosim.runner import available, simulate
 
 OURS = [path for path in sorted(RTL.rglob("*.toml")) if "examples" not in path.parts]
 SIMULATORS = ["verilator"] + (["icarus"] if available("icarus") else [])
