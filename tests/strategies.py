@@ -81,10 +81,13 @@ def operand_values(operand: Operand, config: Config) -> st.SearchStrategy[int]:
 
 @st.composite
 def instruction_words(draw: st.DrawFn, row: Instruction, config: Config) -> int:
-    """A legal word of one row of the table."""
+    """A legal word of one row of the table; most vector addresses are multiples of VLEN."""
     word = row.opcode
     for operand in row.operands:
-        word |= draw(operand_values(operand, config)) << operand.field.low
+        values = operand_values(operand, config)
+        if row.mnemonic.startswith("V_") and operand.name == "rs1":
+            values = st.sampled_from([0, 1, 2]) | values  # which `programs` sets to such
+        word |= draw(values) << operand.field.low
     return word
 
 
@@ -100,37 +103,55 @@ def bodies(draw: st.DrawFn, config: Config, depth: int) -> list[int]:
             count = draw(st.integers(0, 3))
             start, end = (isa.BY_MNEMONIC[f"C_LOOP_{x}"].opcode for x in ("START", "END"))
             body = draw(bodies(config, depth - 1))
-            closing = draw(st.sampled_from([register] * 7 + [register ^ 1]))
-            words += [start | register << 6 | count << 10, *body, end | closing << 6]
+            words += [start | register << 6 | count << 10, *body, end | register << 6]
         else:
             row = draw(st.sampled_from(vector) | st.sampled_from(rows))
             words.append(draw(instruction_words(row, config)))
     return words
 
 
+def faults(config: Config) -> st.SearchStrategy[int]:
+    """Words that may trap: any word, lone loop words, accesses at the border of a memory."""
+    sizes = {"FP": config.fp_words, "INT": config.int_words}
+    borders = [
+        isa.BY_MNEMONIC[f"S_{way}_{memory}"].opcode | (size + step) << 14
+        for memory, size in sizes.items()
+        for way in ("LD", "ST")
+        for step in (-1, 0, 1)
+    ]
+    loops = [isa.BY_MNEMONIC[f"C_LOOP_{end}"].opcode for end in ("START", "END")]
+    return st.sampled_from([*borders, *loops, 0]) | st.integers(0, 0xFFFFFFFF)
+
+
 @st.composite
 def programs(draw: st.DrawFn, config: Config = SMALL) -> Case:
-    """A program that mostly does something: registers set up, loops, and now and then a fault.
+    """A program that mostly does something: registers set up, loops, and often a fault.
 
-    A fault is any 32-bit word, a loop word out of place, or a missing C_BREAK.
+    A fault is one of `faults`, or a loop end that does not match its start.
     """
-    setup = []
-    names = ("S_ADDI_INT", "S_LD_FP", "C_SET_CSR")
-    addi, load, csr = (isa.BY_MNEMONIC[name].opcode for name in names)
-    for register in (1, 2, 3, 4):
-        rows = st.integers(0, config.vector_rows).map(lambda row: row * config.vlen)
-        setup.append(addi | register << 6 | draw(rows | st.integers(0, 20)) << 14)
+    names = ("S_ADDI_INT", "S_LD_FP", "C_SET_CSR", "C_BREAK", "C_LOOP_START", "C_LOOP_END")
+    addi, load, csr, stop, start, end = (isa.BY_MNEMONIC[name].opcode for name in names)
+    rows = st.integers(0, 2) | st.integers(0, config.vector_rows)
+    values = [rows.map(lambda row: row * config.vlen)] * 2 + [st.integers(0, 20)] * 2
+    drawn = [draw(value) for value in values]
+    setup = [addi | place << 6 | value << 14 for place, value in enumerate(drawn, start=1)]
     for register in (1, 2):  # running maxima that do not start from zero
         setup.append(load | register << 6 | draw(st.integers(0, config.fp_words - 1)) << 14)
-    setup.append(csr | draw(st.integers(0, config.elements("vector") + 1)) << 14)
-    words = setup + draw(bodies(config, config.loop_depth + 1))
-    stop = isa.BY_MNEMONIC["C_BREAK"].opcode
-    words.append(stop)
-    if draw(st.integers(0, 3)) == 0:
-        loop_words = [isa.BY_MNEMONIC[f"C_LOOP_{x}"].opcode for x in ("START", "END")]
-        fault = draw(st.integers(0, 0xFFFFFFFF) | st.sampled_from([*loop_words, 0]))
-        place = draw(st.integers(len(setup), len(words) - 1))
-        words[place] = fault
+    # Most programs begin with a reduction that fits; the others find the border by chance.
+    fitting = config.elements("vector") - drawn[0]
+    length = draw(st.integers(0, fitting) | st.integers(fitting - 1, fitting + 1))
+    setup.append(csr | max(length, 0) << 14)
+    if draw(st.integers(0, 3)):
+        max_idx = isa.BY_MNEMONIC["V_RED_MAX_IDX"].opcode
+        setup.append(max_idx | 3 << 6 | 1 << 10 | 4 << 14 | 1 << 18)
+    body = draw(bodies(config, config.loop_depth + 1))
+    kind = draw(st.sampled_from(["none", "none", "word", "loop"]))
+    if kind == "loop":  # a loop end that counts in another register than its start
+        register, count = draw(st.integers(0, 15)), draw(st.integers(1, 2))
+        body[:0] = [start | register << 6 | count << 10, end | (register ^ 1) << 6]
+    words = [*setup, *body, stop]
+    if kind == "word":
+        words[draw(st.integers(len(setup), len(words) - 1))] = draw(faults(config))
     memories = {
         "vector": draw(images(config.elements("vector"), codes, 24)),
         "fp": draw(images(config.fp_words, codes, 4)),
