@@ -134,10 +134,17 @@ def scope_of(arguments: argparse.Namespace) -> tuple[Scope, list[Step]]:
         if arguments.demo not in BUGS:
             raise UsageError(f"no bug {arguments.demo!r}; there are: {', '.join(BUGS)}")
         bug = BUGS[arguments.demo]
-        swap = plant(bug, BUILD / "demo" / bug.name)
+        swap = plant(bug, report_folder(arguments) / f"verilog-{bug.name}")
         steps = [step for step in steps if step.name in DEMO_STEPS]
         return Scope(own_bindings(), own=True, swap=swap), steps
     return Scope(own_bindings(), own=True), steps
+
+
+def report_folder(arguments: argparse.Namespace) -> Path:
+    """Where the report goes: demonstrations and foreign units leave the gate's own alone."""
+    if arguments.demo:
+        return BUILD / "demo" / str(arguments.demo)
+    return BUILD / "dut" / arguments.dut.stem if arguments.dut else BUILD
 
 
 def demo_tasks(bug: str, tasks: list[Task]) -> list[Task]:
@@ -196,7 +203,7 @@ def finish(
                 console.print(f"[yellow]NOT RUN[/] {escape(name)}: {escape(result.detail)}")
     code = exit_code(found)
     title = "demonstration" if arguments.demo else str(arguments.dut or "gate")
-    paths = report.write(BUILD, title, found, seconds, code)
+    paths = report.write(report_folder(arguments), title, found, seconds, code)
     results = [result for row in found for result in row.results.values()]
     passed = sum(result.verdict == PASS for result in results)
     skipped = sum(result.verdict == NOT_RUN for result in results)

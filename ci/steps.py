@@ -16,6 +16,7 @@ from unmask.spec import binding as bindings
 from unmask.tests.cosim.jobs import quick_simulator
 from unmask.tests.cosim.paths import BUILD, ROOT
 from unmask.tests.cosim.runner import available
+from unmask.tests.quality.bugs import EXAMPLES
 
 # Folders that Python checks depend on; imports point one way, spec <- model <- tests.
 SPEC = ("spec", "unmask.py", "pyproject.toml", "ci/requirements.lock")
@@ -89,7 +90,7 @@ def _lint(scope: Scope) -> list[Task]:
             "lint",
             f"lint {binding.name}",
             checks.lint_unit,
-            (binding.path, dict(scope.swap)),
+            (binding.path, dict(scope.swap), scope.own),
             (*PROOFS, *_verilog(scope, binding)),
         )
         for binding in scope.bindings
@@ -152,7 +153,7 @@ def _core_cosim(scope: Scope) -> list[Task]:
             "core lockstep",
             f"{simulator} core",
             checks.core_cosim,
-            (simulator, CORE_EXAMPLES[simulator], dict(scope.swap)),
+            (simulator, EXAMPLES if scope.swap else CORE_EXAMPLES[simulator], dict(scope.swap)),
             (*COSIM, "rtl", *scope.swap.values()),
         )
         for simulator in ("verilator", "icarus")

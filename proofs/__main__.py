@@ -29,6 +29,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("names", nargs="*", metavar="NAME", help="theorem, or dotted prefix")
     parser.add_argument("--list", action="store_true", help="list the theorems, prove nothing")
     parser.add_argument("--dut", type=Path, metavar="FILE.toml", help="prove your own bound unit")
+    parser.add_argument(
+        "--replace",
+        action="append",
+        default=[],
+        metavar="FILE.v=OTHER.v",
+        help="read OTHER.v in place of FILE.v",
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the ledger as JSON too")
     parser.add_argument("--no-cache", action="store_true", help="prove again what was proven")
     parser.add_argument("--jobs", type=int, default=2, metavar="N", help="processes (default 2)")
@@ -76,10 +83,19 @@ def _prove(console: Console, options: argparse.Namespace) -> list[Record]:
         return ledger.run(
             options.names,
             dut=options.dut,
+            files=dict(map(_replacement, options.replace)),
             jobs=options.jobs,
             use_cache=not options.no_cache,
             progress=progress,
         )
+
+
+def _replacement(pair: str) -> tuple[Path, Path]:
+    original, _, other = pair.partition("=")
+    for name in (original, other):
+        if not Path(name).is_file():
+            raise UsageError(f"--replace {pair}: no file {name!r}")
+    return Path(original), Path(other)
 
 
 def _table(rows: Mapping[str, Record | str | None]) -> Table:

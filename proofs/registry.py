@@ -9,12 +9,22 @@ from pathlib import Path
 from unmask.proofs.engine import unit
 from unmask.proofs.engine.obligation import Theorem
 from unmask.proofs.spec import combine, first_argmax, order_key, strip_mining, tree
-from unmask.proofs.units import decode, loop_stack, rtl, strip
+from unmask.proofs.units import decode, loop_stack, rtl, strip, trap_check
 from unmask.proofs.units.planted import PLANTED
 from unmask.spec import binding
 from unmask.spec.errors import UsageError
 
-WRITTEN = (combine, tree, order_key, first_argmax, strip_mining, decode, strip, loop_stack)
+WRITTEN = (
+    combine,
+    tree,
+    order_key,
+    first_argmax,
+    strip_mining,
+    decode,
+    strip,
+    loop_stack,
+    trap_check,
+)
 
 
 def theorems(dut: Path | None = None) -> dict[str, Theorem]:

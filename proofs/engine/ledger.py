@@ -20,6 +20,7 @@ from unmask.proofs import registry
 from unmask.proofs.engine import cache
 from unmask.proofs.engine.obligation import Files, Theorem, discharge
 from unmask.proofs.engine.record import PROVEN, Record
+from unmask.spec import command
 from unmask.spec.errors import UsageError
 
 DEADLINE_S = 600  # for a whole theorem; each solver call has its own, shorter time-out
@@ -105,7 +106,7 @@ def _in_processes(
                 answer = _answer(receiver) if receiver in ready else "time-out"
                 process.kill()
                 process.join()
-                yield _record(theorem, dut, answer, time.monotonic() - begin)
+                yield _record(theorem, dut, files, answer, time.monotonic() - begin)
     finally:
         for _, process, _ in running.values():
             process.kill()
@@ -133,7 +134,9 @@ def _work(task: Task, sender: Connection) -> None:
     sender.send(answer)
 
 
-def _record(theorem: Theorem, dut: Path | None, answer: Any, seconds: float) -> Record:
+def _record(
+    theorem: Theorem, dut: Path | None, files: Files, answer: Any, seconds: float
+) -> Record:
     if isinstance(answer, UsageError):
         raise answer
     record = Record(
@@ -155,9 +158,16 @@ def _record(theorem: Theorem, dut: Path | None, answer: Any, seconds: float) -> 
         twin=outcome.twin,
         witness=outcome.witness,
         verdict=outcome.verdict,
-        detail=outcome.detail and f"{outcome.detail}\n  replay: {_replay(theorem.name, dut)}",
+        detail=outcome.detail
+        and f"{outcome.detail}\n  replay: {_replay(theorem.name, dut, files)}",
     )
 
 
-def _replay(name: str, dut: Path | None) -> str:
-    return f"python -m unmask.proofs {name}" + (f" --dut {dut}" if dut else "")
+def _replay(name: str, dut: Path | None, files: Files) -> str:
+    options = [f"--dut {dut}"] if dut else []
+    options += [f"--replace {_short(path)}={_short(to)}" for path, to in files.items()]
+    return command.python("unmask.proofs", name, *options)
+
+
+def _short(path: Path) -> Path:
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path

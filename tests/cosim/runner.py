@@ -16,6 +16,7 @@ from typing import Any
 from cocotb_tools.check_results import get_results
 from cocotb_tools.runner import Verilator, get_runner
 
+from unmask.spec import command
 from unmask.spec.errors import UsageError
 from unmask.tests.cosim.bench import ENVIRONMENT
 from unmask.tests.cosim.paths import BUILD, CHECKOUT, ROOT, RTL, shown
@@ -116,7 +117,7 @@ def simulate(job: Job, folder: Path | None = None) -> Outcome:
             always=True,
             log_file=log,
             timescale=("1ns", "1ps"),
-            waves=job.waves and job.simulator == "icarus",
+            waves=job.waves,
         )
     except (SystemExit, RuntimeError, subprocess.CalledProcessError):
         raise UsageError(f"{job.top} does not compile: {_first_error(log)}") from None
@@ -135,8 +136,7 @@ def simulate(job: Job, folder: Path | None = None) -> Outcome:
             test_dir=folder,
             results_xml=str(folder / "results.xml"),
             parameters=dict(job.parameters) if job.simulator == "icarus" else {},
-            test_args=["--trace"] if job.waves and job.simulator == "verilator" else [],
-            waves=job.waves and job.simulator == "icarus",
+            waves=job.waves,
             log_file=folder / "run.log",
             # No assertion rewriting: it loads pytest, and costs hypothesis a warning per draw.
             extra_env={
@@ -184,9 +184,8 @@ def explain(outcome: Outcome) -> str:
     lines = [outcome.failure or "no failure"]
     if outcome.counterexample is not None:
         again = simulate(load_counterexample(outcome.counterexample))
-        lines.append(
-            f"replay:   python -m unmask.tests.cosim replay {shown(outcome.counterexample)}"
-        )
+        words = ("unmask.tests.cosim", "replay", shown(outcome.counterexample))
+        lines.append(f"replay:   {command.python(*words)}")
         if again.waveform is not None:
             lines.append(f"waveform: {shown(again.waveform)}")
     return "\n".join(lines)
@@ -237,8 +236,7 @@ def _build_arguments(job: Job) -> Sequence[str]:
         # cocotb's own module that writes waveforms is SystemVerilog; ours is Verilog-2005.
         return [] if job.waves else ["-g2005"]
     # Netlists and foreign units may draw warnings; ours are linted in a step of their own.
-    arguments = ["-Wno-fatal", "-Wno-lint", "-Wno-style", "-O3", "--x-assign", "unique"]
-    return [*arguments, "--trace"] if job.waves else arguments
+    return ["-Wno-fatal", "-Wno-lint", "-Wno-style", "-O3", "--x-assign", "unique"]
 
 
 def _prepare_environment() -> None:

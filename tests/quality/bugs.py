@@ -133,7 +133,7 @@ BUGS = {
             "frontend/unmask_trap_check.v",
             "(stack_empty | ~stack_match)",
             "stack_empty",
-            ("core",),
+            ("core", "proof trap_check"),
         ),
         Bug(
             "range-off-by-one",
@@ -141,7 +141,7 @@ BUGS = {
             "frontend/unmask_trap_check.v",
             "scalar_address >= FP_WORDS",
             "scalar_address > FP_WORDS",
-            ("core",),
+            ("core", "proof trap_check"),
         ),
         Bug(
             "loop-stack-keeps-count",
