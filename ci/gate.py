@@ -27,6 +27,7 @@ from rich.table import Table
 from unmask.ci import checks, report
 from unmask.ci.steps import STEPS, Scope, Step, own_bindings, without_icarus
 from unmask.ci.task import ERROR, FAIL, NOT_RUN, PASS, Result, Task, run, worst
+from unmask.proofs.engine import yosys
 from unmask.spec import binding as bindings
 from unmask.spec.errors import UsageError
 from unmask.tests.cosim.paths import BUILD
@@ -129,7 +130,10 @@ def scope_of(arguments: argparse.Namespace) -> tuple[Scope, list[Step]]:
                 raise UsageError(f"no step {name!r}{hint}")
         steps = [step for step in STEPS if step.name in arguments.step]
     if arguments.dut:
-        return Scope((bindings.load(arguments.dut),), own=False), steps
+        binding = bindings.load(arguments.dut)
+        lanes = binding.sizes["simulate"][0]
+        yosys.check_ports(binding, lanes, yosys.Design.of(binding, lanes))
+        return Scope((binding,), own=False), steps
     if arguments.demo:
         if arguments.demo not in BUGS:
             raise UsageError(f"no bug {arguments.demo!r}; there are: {', '.join(BUGS)}")

@@ -7,6 +7,7 @@ the end the memories, read back through the host port, do too.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from dataclasses import fields
 from typing import Any
 
@@ -26,6 +27,7 @@ from unmask.tests.logit_rows import FAMILIES, logit_row
 from unmask.tests.strategies import Case, load_case, programs
 
 MAX_IDX = isa.BY_MNEMONIC["V_RED_MAX_IDX"]
+MOST_SHOWN = 64  # words of a memory in a listing
 SELECT = {"program": 0, "vector": 1, "fp": 2, "int": 3}
 
 
@@ -228,12 +230,12 @@ def listing(case: Case) -> str:
     """The program and what its memories hold, zeros left out."""
     lines = [f"  {place:3}  {disassemble(word)}" for place, word in enumerate(case.words)]
     for name, values in case.memories.items():
-        if len(values) <= 256:
-            bits = 32 if name == "int" else 16
-            text = " ".join(
-                f"{place}:{value:0{bits // 4}x}" for place, value in enumerate(values) if value
-            )
-            lines.append(f"  {name}: {text or 'all zero'}")
+        digits = 8 if name == "int" else 4
+        fill, _ = Counter(values).most_common(1)[0]
+        others = [f"{i}:{value:0{digits}x}" for i, value in enumerate(values) if value != fill]
+        if len(others) <= MOST_SHOWN:
+            text = f"{fill:0{digits}x} everywhere" + (" but " + " ".join(others) if others else "")
+            lines.append(f"  {name}: {text}")
     return "\n".join(lines)
 
 
