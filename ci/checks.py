@@ -185,9 +185,9 @@ def unit_cosim(path: Path, lanes: int, simulator: str, examples: int, swap: Swap
     return _simulated(jobs.unit_job(bindings.load(path), lanes, simulator, examples, swap))
 
 
-def core_cosim(simulator: str, examples: int, swap: Swap) -> Result:
+def core_cosim(simulator: str, examples: int, swap: Swap, config: Config) -> Result:
     """The core on drawn programs, in lockstep."""
-    return _simulated(jobs.core_job(simulator, examples, swap=swap))
+    return _simulated(jobs.core_job(simulator, examples, config, swap))
 
 
 def real_rows(vocabulary: int, rows: int, vlen: int) -> Result:

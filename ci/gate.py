@@ -25,7 +25,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from unmask.ci import checks, report
-from unmask.ci.steps import STEPS, Scope, Step, own_bindings, without_icarus
+from unmask.ci.steps import STEPS, Scope, Step, own_bindings, selected, without_icarus
 from unmask.ci.task import ERROR, FAIL, NOT_RUN, PASS, Result, Task, run, worst
 from unmask.proofs.engine import yosys
 from unmask.spec import binding as bindings
@@ -33,6 +33,7 @@ from unmask.spec.errors import UsageError
 from unmask.tests.cosim.paths import BUILD
 from unmask.tests.quality.bugs import BUGS, plant
 
+MOST_JOBS = 64
 COLOURS = {PASS: "green", FAIL: "bold red", ERROR: "bold red", NOT_RUN: "yellow", "": "dim"}
 DEMO_STEPS = {"lint", "theorems", "unit cosimulation", "core lockstep"}
 
@@ -171,12 +172,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     console = Console(width=None if terminal else 120)  # a log has no width of its own
     begin = time.monotonic()
     try:
-        if arguments.jobs < 1:
-            raise UsageError(f"--jobs {arguments.jobs}: expected at least 1")
+        if not 1 <= arguments.jobs <= MOST_JOBS:
+            raise UsageError(f"--jobs {arguments.jobs}: expected 1 to {MOST_JOBS}")
+        if arguments.dut and arguments.demo:
+            raise UsageError("--dut and --demo exclude each other")
         scope, steps = scope_of(arguments)
-        tasks = [task for step in steps for task in step.tasks(scope)]
+        tasks = selected({step.name for step in steps}, scope)
         if arguments.demo:
             tasks = demo_tasks(arguments.demo, tasks)
+        if not tasks:
+            raise UsageError("these options select no check")
+        if arguments.demo:
             console.print(f"planted: {BUGS[arguments.demo].doc}")
     except UsageError as error:
         print(error, file=sys.stderr)
@@ -188,7 +194,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         results = run(runnable, arguments.jobs, use_cache, board)
     for name in absent:
         results[name] = Result(NOT_RUN, 0, "", "Icarus (four-state simulation) is not installed")
-    found = rows(tasks, results, steps)
+    found = rows(tasks, results, STEPS)
     seconds = time.monotonic() - begin
     return finish(console, found, seconds, arguments)
 

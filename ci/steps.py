@@ -7,7 +7,7 @@ replaced by broken copies) into tasks.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from unmask.ci import checks
@@ -17,6 +17,7 @@ from unmask.tests.cosim.jobs import quick_simulator
 from unmask.tests.cosim.paths import BUILD, ROOT
 from unmask.tests.cosim.runner import available
 from unmask.tests.quality.bugs import EXAMPLES
+from unmask.tests.strategies import SMALL
 
 # Folders that Python checks depend on; imports point one way, spec <- model <- tests.
 SPEC = ("spec", "unmask.py", "pyproject.toml", "ci/requirements.lock")
@@ -31,6 +32,8 @@ COSIM = (
 PROOFS = (*SPEC, "model", "proofs", "ci/checks.py")
 EVERYTHING = ("spec", "model", "rtl", "proofs", "tests", "ci", "unmask.py", "pyproject.toml")
 
+NARROW = replace(SMALL, vlen=2, vector_rows=32, loop_depth=4)
+WIDE = replace(SMALL, vlen=16, vector_rows=4, int_words=32)
 UNIT_EXAMPLES = {"verilator": 250, "icarus": 60}
 CORE_EXAMPLES = {"verilator": 400, "icarus": 60}
 VOCABULARY = 126_464  # LLaDA-8B
@@ -69,10 +72,11 @@ def own_bindings() -> tuple[bindings.Binding, ...]:
 
 
 def _verilog(scope: Scope, binding: bindings.Binding) -> tuple[Path, ...]:
+    """A unit's binding, sources, and all that lies in folders which those can include from."""
     swapped = [scope.swap.get(path, path) for path in binding.files]
-    folders = [folder for folder in binding.include if folder.is_dir()]
-    headers = [path for folder in folders for path in sorted(folder.glob("*.vh"))]
-    return (binding.path, *swapped, *headers)
+    folders = {*binding.include, *(path.parent for path in binding.files)}
+    beside = {path for x in folders if x.is_dir() for path in x.iterdir() if path.is_file()}
+    return (binding.path, *swapped, *sorted(beside))
 
 
 def _style(scope: Scope) -> list[Task]:
@@ -115,7 +119,7 @@ def _tests(scope: Scope) -> list[Task]:
         Task("property tests", "tests of model", checks.pytest, ("tests/model",),
              (*shared, "model", "tests/model")),
         Task("property tests", "regressions", checks.pytest, ("tests/regressions",),
-             (*shared, "model", "tests/regressions")),
+             (*COSIM, "tests/conftest.py", "rtl", "tests/regressions"), cost=10),
     ]  # fmt: skip
 
 
@@ -151,12 +155,18 @@ def _core_cosim(scope: Scope) -> list[Task]:
     return [
         Task(
             "core lockstep",
-            f"{simulator} core",
+            name,
             checks.core_cosim,
-            (simulator, EXAMPLES if scope.swap else CORE_EXAMPLES[simulator], dict(scope.swap)),
+            (simulator, EXAMPLES if scope.swap else examples, dict(scope.swap), config),
             (*COSIM, "rtl", *scope.swap.values()),
+            cost=15,
         )
-        for simulator in ("verilator", "icarus")
+        for name, simulator, examples, config in (
+            ("verilator core", "verilator", CORE_EXAMPLES["verilator"], SMALL),
+            ("icarus core", "icarus", CORE_EXAMPLES["icarus"], SMALL),
+            ("icarus core VLEN 2", "icarus", CORE_EXAMPLES["icarus"], NARROW),
+            ("icarus core VLEN 16", "icarus", CORE_EXAMPLES["icarus"], WIDE),
+        )
     ]
 
 
@@ -259,6 +269,19 @@ STEPS = (
     Step("netlist cosimulation", "the same cosimulations, on the netlists", _netlist_cosim),
     Step("planted bugs", "each bug turns its named checks red", _planted_bugs),
 )
+
+
+def selected(names: set[str], scope: Scope) -> list[Task]:
+    """The tasks of steps, with the tasks of other steps that those need first."""
+    every = {task.name: task for step in STEPS for task in step.tasks(scope)}
+    wanted = [task for task in every.values() if task.step in names]
+    needed = {task.name: task for task in wanted}
+    for task in wanted:  # grows as it is walked: what is needed may need more
+        for name in task.after:
+            if name not in needed:
+                needed[name] = every[name]
+                wanted.append(every[name])
+    return [task for task in every.values() if task.name in needed]
 
 
 def without_icarus(tasks: list[Task]) -> list[str]:

@@ -18,14 +18,13 @@ import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from unmask.spec.errors import UsageError
 from unmask.tests.cosim.paths import BUILD, ROOT
-
-SOURCES = {".py", ".v", ".vh", ".toml", ".lock", ".j2", ".md", ".asm", ""}
 
 PASS, FAIL, NOT_RUN, ERROR = "PASS", "FAIL", "NOT RUN", "ERROR"
 
@@ -99,29 +98,36 @@ def run(
         results[task.name] = result
         progress("done", task, result)
 
-    with ProcessPoolExecutor(workers) as pool:
+    pool = ProcessPoolExecutor(workers)
+    try:
         while waiting or running:
             for task in [task for task in waiting if all(name in results for name in task.after)]:
-                waiting.remove(task)
                 broken = [name for name in task.after if results[name].verdict != PASS]
                 kept = None if broken else _cached(task, keys.get(task.name))
                 if broken:
                     finish(task, Result(NOT_RUN, 0, "", f"{broken[0]} did not pass"))
                 elif kept is not None:
                     finish(task, kept)
+                elif len(running) < workers:
+                    progress("start", task, None)
+                    running[pool.submit(guarded, task)] = task
                 else:
-                    if len(running) < workers:
-                        progress("start", task, None)
-                        running[pool.submit(guarded, task)] = task
-                    else:
-                        waiting.insert(0, task)
-                        break
+                    break
+                waiting.remove(task)
             if running:
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
-                    task, result = running.pop(future), future.result()
+                    task = running.pop(future)
+                    try:
+                        result = future.result()
+                    except BrokenProcessPool:  # killed, for memory perhaps: say so, go on
+                        result = Result(ERROR, 0, "", "the check's process was killed")
+                        pool.shutdown(wait=False)
+                        pool = ProcessPoolExecutor(workers)
                     if use_cache and result.verdict == PASS:
                         _keep(task, keys[task.name], result)
                     finish(task, result)
+    finally:
+        pool.shutdown()
     return results
 
 
@@ -149,13 +155,19 @@ def key(task: Task) -> str:
 
 
 def files(path: Path) -> Iterator[Path]:
-    """The source files at or below a path."""
+    """The files at or below a path, whatever their names; caches and hidden files left out.
+
+    Raises:
+        UsageError: if there is nothing at the path, so that a misspelt input is not silent.
+    """
     if path.is_dir():
         for entry in sorted(path.iterdir()):
             if entry.name != "__pycache__" and not entry.name.startswith("."):
                 yield from files(entry)
-    elif path.suffix in SOURCES:
+    elif path.is_file():
         yield path
+    else:
+        raise UsageError("no such file or folder, though a check depends on it", str(path))
 
 
 @functools.cache

@@ -47,6 +47,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(argv)
     console = Console(soft_wrap=False)
     try:
+        if not 1 <= options.jobs <= 64:
+            raise UsageError(f"--jobs {options.jobs}: expected 1 to 64")
         if options.list:
             _list(console, options.dut, options.names)
             return 0

@@ -1,6 +1,7 @@
 """`python -m unmask.spec`: assemble, disassemble and run programs; print the Verilog header.
 
-Exit code 0, or 2 with one line on bad input. Output files are written whole or not at all.
+Exit code 0; 1 if `run` ends in a trap; 2 with one line on bad input. Arrays of any shape are taken
+in C order. Output files are written whole or not at all.
 """
 
 from __future__ import annotations
@@ -50,26 +51,42 @@ def write_whole(path: Path, content: bytes) -> None:
         raise UsageError(f"cannot write: {error.strerror}", str(path)) from None
 
 
-def asm(arguments: argparse.Namespace) -> None:
+def asm(arguments: argparse.Namespace) -> int:
     words = read_program(arguments.program)
+    if len(words) > arguments.program_words:
+        raise UsageError(
+            f"the program has {len(words)} words, instruction memory {arguments.program_words}",
+            str(arguments.program),
+        )
     output = arguments.output or arguments.program.with_suffix(".bin")
     write_whole(output, np.array(words, "<u4").tobytes())
     print(f"{output}: {len(words)} words")
+    return 0
 
 
-def disasm(arguments: argparse.Namespace) -> None:
+def disasm(arguments: argparse.Namespace) -> int:
     for place, word in enumerate(read_program(arguments.program)):
         print(f"{place:5}  {word:08x}  {assembler.disassemble(word)}")
+    return 0
 
 
-def run(arguments: argparse.Namespace) -> None:
+def run(arguments: argparse.Namespace) -> int:
     sizes = {item.name: getattr(arguments, item.name) for item in fields(Config)}
     machine = Machine(read_program(arguments.program), Config(**sizes), fold_arrays)
     for memory, path in _memory_files(arguments.load):
-        machine.state.load(memory, _read_array(path))
+        try:
+            machine.state.load(memory, _read_array(path))
+        except UsageError as error:
+            raise UsageError(str(error), str(path)) from None
     saves = _memory_files(arguments.save)
     record = None
     for record in machine.run():
+        if machine.order > arguments.max_instructions:
+            raise UsageError(
+                f"not done after {arguments.max_instructions} instructions, at pc {record.pc} "
+                "(--max-instructions)",
+                str(arguments.program),
+            )
         if arguments.trace:
             print(describe(record))
     for memory, path in saves:
@@ -77,12 +94,14 @@ def run(arguments: argparse.Namespace) -> None:
     if record is not None and record.cause is not Trap.NONE:
         text = TRAP_TEXT[record.cause]
         print(f"trap {record.cause.name} at pc {record.pc} after {record.order} words: {text}")
-    else:
-        print(f"stopped after {machine.order} words")
+        return 1
+    print(f"stopped after {machine.order} words")
+    return 0
 
 
-def header(arguments: argparse.Namespace) -> None:
+def header(arguments: argparse.Namespace) -> int:
     print(isa.verilog_header(), end="")
+    return 0
 
 
 def describe(record: Retired) -> str:
@@ -132,6 +151,13 @@ def parser() -> argparse.ArgumentParser:
     command = commands.add_parser("asm", help="assemble a program into 32-bit words")
     command.add_argument("program", type=Path)
     command.add_argument("-o", "--output", type=Path, help="default: the program's name, .bin")
+    command.add_argument(
+        "--program-words",
+        type=int,
+        default=Config.program_words,
+        metavar="N",
+        help="words of instruction memory (default %(default)s)",
+    )
     command.set_defaults(call=asm)
     command = commands.add_parser("disasm", help="print the instructions of a program")
     command.add_argument("program", type=Path)
@@ -141,6 +167,7 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--load", action="append", default=[], metavar="MEMORY=FILE.npy")
     command.add_argument("--save", action="append", default=[], metavar="MEMORY=FILE.npy")
     command.add_argument("--trace", action="store_true", help="print each instruction")
+    command.add_argument("--max-instructions", type=int, default=10_000_000, metavar="N")
     for item in fields(Config):
         flag = f"--{item.name.replace('_', '-')}"
         command.add_argument(flag, type=int, default=item.default, metavar="N")
@@ -153,11 +180,14 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser().parse_args(argv)
     try:
-        arguments.call(arguments)
+        code = int(arguments.call(arguments))
     except UsageError as error:
         print(error, file=sys.stderr)
         return 2
-    return 0
+    except BrokenPipeError:  # the reader of our output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    return code
 
 
 if __name__ == "__main__":

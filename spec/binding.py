@@ -41,6 +41,7 @@ exact = true                            # false: at most that many
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -49,6 +50,9 @@ from typing import Any
 
 from unmask.spec.contracts import UNITS, Contract, contract
 from unmask.spec.errors import UsageError
+
+MOST_CYCLES = 4096  # of a latency or a reset: more is a mistake, and would simulate for hours
+_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*")
 
 # section -> key -> (type, needed). The empty section is the top of the file.
 SCHEMA: dict[str, dict[str, tuple[type, bool]]] = {
@@ -203,6 +207,7 @@ def _validated(path: Path, data: dict[str, Any]) -> Binding:
     _check_ports("input", data["input"]["ports"], wanted.inputs)
     _check_ports("output", data["output"]["ports"], wanted.outputs)
     _check_clocking(data)
+    _check_names(data)
     lanes = data.get("lanes", {})
     if wanted.streamed and not lanes:
         raise UsageError(f"the table [lanes] is missing: {data['instruction']} works on lanes")
@@ -264,14 +269,31 @@ def _check_ports(section: str, ports: dict[str, Any], wanted: tuple[Any, ...]) -
         raise UsageError(f"{section} ports {' and '.join(optional)} go together")
 
 
+def _check_names(data: dict[str, Any]) -> None:
+    """Every Verilog name is an identifier, and no port is bound twice."""
+    sides = [data["input"], data["output"]]
+    single = [side[key] for side in sides for key in ("valid", "ready", "last") if key in side]
+    single += [data[section]["port"] for section in ("clock", "reset") if section in data]
+    bound = [*single, *(port for side in sides for port in side["ports"].values())]
+    names = [data["top"], *bound, *data["input"].get("tie", {})]
+    names += [data["lanes"]["parameter"]] if "lanes" in data else []
+    for name in names:
+        if not _IDENTIFIER.fullmatch(name):
+            raise UsageError(f"{name!r} is no Verilog identifier")
+    tied = [*bound, *data["input"].get("tie", {})]
+    for name in tied:
+        if tied.count(name) > 1:
+            raise UsageError(f"port {name!r} is bound twice")
+
+
 def _check_clocking(data: dict[str, Any]) -> None:
     if "clock" in data:
         if "reset" not in data:
             raise UsageError("the table [reset] is missing: a clocked unit needs one")
         if data["reset"]["active"] not in ("high", "low"):
             raise UsageError(f'active {data["reset"]["active"]!r} in [reset]: "high" or "low"')
-        if data["reset"].get("cycles", 1) < 1:
-            raise UsageError("cycles in [reset] must be at least 1")
+        if not 1 <= data["reset"].get("cycles", 1) <= MOST_CYCLES:
+            raise UsageError(f"cycles in [reset]: expected 1 to {MOST_CYCLES}")
         for side in ("input", "output"):
             if "valid" not in data[side]:
                 raise UsageError(f"key 'valid' in [{side}] is missing: a clocked unit needs it")
@@ -283,8 +305,8 @@ def _check_clocking(data: dict[str, Any]) -> None:
         if any(data["latency"].get(key, 0) for key in ("constant", "per_lane", "per_level")):
             raise UsageError("[latency] of a combinational unit (no [clock]) must be 0")
     for key in ("constant", "per_lane", "per_level"):
-        if data["latency"].get(key, 0) < 0:
-            raise UsageError(f"{key} in [latency] is negative")
+        if not 0 <= data["latency"].get(key, 0) <= MOST_CYCLES:
+            raise UsageError(f"{key} in [latency]: expected 0 to {MOST_CYCLES}")
 
 
 def _sizes(key: str, lanes: dict[str, Any]) -> tuple[int, ...]:
@@ -293,6 +315,8 @@ def _sizes(key: str, lanes: dict[str, Any]) -> tuple[int, ...]:
     for size in lanes[key]:
         if type(size) is not int or not 2 <= size <= 2048 or size & (size - 1):
             raise UsageError(f"{key} in [lanes] has {size!r}; expected powers of two, 2 to 2048")
+    if len(set(lanes[key])) != len(lanes[key]):
+        raise UsageError(f"{key} in [lanes] names a size twice: {lanes[key]}")
     if not lanes[key]:
         raise UsageError(f"{key} in [lanes] is empty: a check at no size checks nothing")
     return tuple(lanes[key])

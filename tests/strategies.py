@@ -43,10 +43,24 @@ def logits(least: int, most: int) -> st.SearchStrategy[list[int]]:
 
 @dataclass(frozen=True)
 class Case:
-    """A program and the memories it starts with."""
+    """A program, the memories it starts with, and how a host treats the core that runs it.
+
+    Attributes:
+        words: the program.
+        memories: name -> all elements.
+        reset: whether the core is reset before; without, it comes from an earlier run.
+        noise: whether the host disturbs the running core, which must not notice.
+        excess: by how much the program length that is claimed exceeds the program; only where
+            the program fills its memory, which the length is then limited to.
+        abandoned: cycles of a first run that a reset ends, or None.
+    """
 
     words: tuple[int, ...]
     memories: dict[str, tuple[int, ...]]
+    reset: bool = True
+    noise: bool = False
+    excess: int = 0
+    abandoned: int | None = None
 
 
 def images(
@@ -157,7 +171,13 @@ def programs(draw: st.DrawFn, config: Config = SMALL) -> Case:
         "fp": draw(images(config.fp_words, codes, 4)),
         "int": draw(images(config.int_words, st.integers(0, 0xFFFFFFFF), 4)),
     }
-    return Case(tuple(words[: config.program_words]), memories)
+    return Case(
+        tuple(words[: config.program_words]),
+        memories,
+        reset=draw(st.booleans()),
+        noise=draw(st.booleans()),
+        abandoned=draw(st.none() | st.none() | st.integers(0, 20)),
+    )
 
 
 def load_case(machine: object, case: Case) -> None:

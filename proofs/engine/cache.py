@@ -34,9 +34,11 @@ def _python_and_engines() -> str:
 def key(theorem: Theorem, files: Files) -> str:
     """The name under which a theorem's result is stored."""
     digest = hashlib.sha256(f"{_python_and_engines()} {theorem.name}".encode())
-    for path in theorem.sources:
+    # Whatever lies beside a source may be included by it.
+    beside = {path for folder in theorem.folders for path in folder.iterdir() if path.is_file()}
+    for path in (*theorem.sources, *sorted(beside)):
         real = files.get(path, path)
-        digest.update(str(path).encode())
+        digest.update(f"{path} {real}".encode())
         digest.update(real.read_bytes() if real.is_file() else b"")
     return digest.hexdigest()[:32]
 

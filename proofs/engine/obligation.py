@@ -80,6 +80,7 @@ class Theorem:
         obligations: yields the cases, reading Verilog through the given replacements.
         twin: the same for something that is broken on purpose.
         sources: Verilog files that the result depends on.
+        include: folders whose files those may include, beside their own.
         confirm: also ask the second solver, and demand the same answer.
     """
 
@@ -90,7 +91,14 @@ class Theorem:
     obligations: Callable[[Files], Iterable[Case]]
     twin: Callable[[Files], Iterable[Case]]
     sources: tuple[Path, ...] = ()
+    include: tuple[Path, ...] = ()
     confirm: bool = False
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """Every folder that a source's `include can reach."""
+        found = (*self.include, *(path.parent for path in self.sources))
+        return tuple(dict.fromkeys(folder for folder in found if folder.is_dir()))
 
 
 @dataclass(frozen=True)
@@ -174,9 +182,9 @@ def _prove(case: Case, confirm: bool, proven: Proven) -> None:
     facts = (*touching(case.premises, goal), z3.Not(goal))
     if not proven.is_new(facts):
         return
-    solver = _solver(facts, FIRST_S)
+    solver = _solver(facts, TIMEOUT_S if confirm else FIRST_S)
     answer = solver.check()
-    if answer == z3.unknown:  # some formulas are far easier for the second solver
+    if answer == z3.unknown and not confirm:  # some formulas are far easier for the second solver
         if second.check(facts, TIMEOUT_S) == "unsat":
             return
         solver = _solver(facts, TIMEOUT_S)
@@ -186,7 +194,7 @@ def _prove(case: Case, confirm: bool, proven: Proven) -> None:
     if answer == z3.sat:
         raise _Failed("refuted", f"{case.label}: {_describe(case)}")
     if confirm and (other := second.check(facts, TIMEOUT_S)) != "unsat":
-        raise _Failed("refuted", f"{case.label}: the second solver says {other}")
+        raise _Failed("disputed", f"{case.label}: the second solver says {other}")
 
 
 def _describe(case: Obligation) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 PROVEN = "proven"
+REFUTED = "refuted"  # there is a counterexample
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,8 @@ class Record:
         peak_mb: peak resident memory of the process or of Yosys, whichever was more.
         twin: which case refuted the broken twin.
         witness: how the premises were shown to be satisfiable.
-        verdict: "proven"; or "refuted", "time-out", "vacuous", "twin survived", "crashed", "error".
+        verdict: "proven"; or "refuted", "disputed" (by the second solver), "time-out",
+            "vacuous", "twin survived", "crashed", "error".
         detail: the decoded counterexample, or what else went wrong.
         cached: whether it comes from an earlier run on the same inputs.
     """

@@ -56,6 +56,7 @@ def theorems(
             obligations=partial(_obligations, binding, lanes, check),
             twin=partial(_twin, binding, lanes, check, twin),
             sources=(binding.path, *binding.files),
+            include=binding.include,
             confirm=confirm,
         )
 

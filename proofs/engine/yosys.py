@@ -180,9 +180,14 @@ def check_ports(binding: Binding, lanes: int, design: Design) -> None:
                 f"expected {direction}, {width} bits: {doc}",
                 str(binding.path),
             )
-    for name in binding.input.tie or {}:
+    for name, value in (binding.input.tie or {}).items():
         if found.get(name, ("",))[0] != "input":
             raise UsageError(f"{where} has no input {name!r} to tie", str(binding.path))
+        if value >> found[name][1]:
+            raise UsageError(
+                f"{where}: tie {name!r} = {value} does not fit its {found[name][1]} bits",
+                str(binding.path),
+            )
 
 
 def synthesise(design: Design, out_verilog: Path) -> dict[str, Any]:

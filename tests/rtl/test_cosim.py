@@ -34,4 +34,4 @@ def test_core(simulator):
 def test_core_on_a_real_row():
     outcome = simulate(jobs.real_rows_job(126_464, 2, 64))
     assert outcome.failure is None, outcome.failure
-    assert (outcome.examples, outcome.facts["logits"]) == (2, 2 * 126_464)
+    assert (outcome.examples, outcome.facts["vocabulary"]) == (2, 126_464)
