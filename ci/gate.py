@@ -102,6 +102,17 @@ def rows(
     return found
 
 
+def empty(steps: Sequence[Step], found: Sequence[report.Row]) -> list[report.Row]:
+    """Failing rows for steps that have lost all their tasks, lest they vanish unseen."""
+    present = {row.name for row in found}
+    nothing = Result(FAIL, 0, "", "the step has nothing to check")
+    return [
+        report.Row(step.name, step.checks, FAIL, {f"{step.name}: no task": nothing})
+        for step in steps
+        if step.name not in present
+    ]
+
+
 def print_table(console: Console, found: Sequence[report.Row]) -> None:
     table = Table(title="gate", title_justify="left")
     for name in ("step", "what it checked", "count", "seconds", "verdict"):
@@ -195,6 +206,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     for name in absent:
         results[name] = Result(NOT_RUN, 0, "", "Icarus (four-state simulation) is not installed")
     found = rows(tasks, results, STEPS)
+    if scope.own and not arguments.demo:
+        found += empty(steps, found)
     seconds = time.monotonic() - begin
     return finish(console, found, seconds, arguments)
 

@@ -75,6 +75,12 @@ module unmask_core #(
 
     `include "unmask_isa.vh"
 
+    generate
+        if ($clog2(VLEN) + $clog2(VECTOR_ROWS) > 30) begin : check_elements
+            VLEN_times_VECTOR_ROWS_must_be_at_most_2_to_30 error();
+        end
+    endgenerate
+
     localparam LANE_BITS = $clog2(VLEN);
     localparam ROW_BITS = $clog2(VECTOR_ROWS);
     localparam FP_BITS = $clog2(FP_WORDS);

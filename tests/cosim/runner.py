@@ -44,7 +44,6 @@ class Job:
         simulator: "verilator" or "icarus".
         parameters: of the top module (none for a netlist, whose sizes are fixed).
         examples: hypothesis examples, or rows for real-input runs.
-        seed: None draws the same examples every time.
         options: more for the test module (binding, lanes, configuration, a case to replay).
         waves: write a waveform beside the result.
         limit_s: after that the simulation is killed: a design may oscillate for ever.
@@ -58,7 +57,6 @@ class Job:
     parameters: Mapping[str, int] = field(default_factory=dict)
     include: tuple[Path, ...] = (RTL,)
     examples: int = 100
-    seed: int | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     waves: bool = False
     limit_s: int = 240
@@ -129,7 +127,6 @@ def simulate(job: Job, folder: Path | None = None) -> Outcome:
     built = time.monotonic()
     option = {
         "examples": job.examples,
-        "seed": job.seed,
         "result": str(result),
         **job.options,
     }
