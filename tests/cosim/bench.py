@@ -18,7 +18,6 @@ from cocotb.triggers import Timer
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis.strategies import SearchStrategy
 
-SHRINK_S = 6.0  # after that a counterexample is small enough
 ENVIRONMENT = "UNMASK_COSIM"  # JSON: the options of a run, see `runner.Job`
 
 
@@ -102,7 +101,7 @@ async def explore(
     def check(case: Any) -> None:
         nonlocal examples, shown, first_failure
         text = json.dumps(to_json(case))
-        if failures and time.monotonic() - first_failure > SHRINK_S:
+        if failures and time.monotonic() - first_failure > option["shrink_s"]:
             if text in failures:  # the smallest so far, which hypothesis shows once more
                 shown = text
                 raise Mismatch(failures[text])

@@ -73,6 +73,7 @@ def core_job(
         parameters=core_parameters(config),
         examples=examples,
         options={"config": asdict(config)},
+        shrink_s=6.0,  # whole programs: seconds after which little more is gained
     )
 
 

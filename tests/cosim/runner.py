@@ -47,6 +47,7 @@ class Job:
         options: more for the test module (binding, lanes, configuration, a case to replay).
         waves: write a waveform beside the result.
         limit_s: after that the simulation is killed: a design may oscillate for ever.
+        shrink_s: after that a counterexample counts as small enough.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Job:
     options: Mapping[str, Any] = field(default_factory=dict)
     waves: bool = False
     limit_s: int = 240
+    shrink_s: float = 30.0
 
 
 @dataclass(frozen=True)
@@ -127,6 +129,7 @@ def simulate(job: Job, folder: Path | None = None) -> Outcome:
     built = time.monotonic()
     option = {
         "examples": job.examples,
+        "shrink_s": job.shrink_s,
         "result": str(result),
         **job.options,
     }
