@@ -6,7 +6,8 @@
     ci/gate --step NAME ...     only these steps
 
 Results that nothing has touched since are taken from `build/gate-cache` and marked `cached`.
-Writes `build/gate.html`, `build/gate.json` and `build/gate.xml` (JUnit).
+Writes `build/gate.html`, `build/gate.json` and `build/gate.xml` (JUnit); a foreign unit's go to
+`build/dut/NAME`, a demonstration's to `build/demo/BUG`.
 """
 
 from __future__ import annotations

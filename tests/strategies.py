@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from unmask.spec import isa
 from unmask.spec.encoding import CSRS, F_COUNT, Instruction, Kind, Operand
 from unmask.spec.formats import NEG_INF
+from unmask.spec.machine import Machine
 from unmask.spec.state import MEMORIES, Config
 
 # zeros, smallest and greatest subnormals, normals, infinities, NaNs of both signs, ones
@@ -180,7 +181,7 @@ def programs(draw: st.DrawFn, config: Config = SMALL) -> Case:
     )
 
 
-def load_case(machine: object, case: Case) -> None:
+def load_case(machine: Machine, case: Case) -> None:
     """Place a case's memories in a machine."""
     for name, values in case.memories.items():
-        machine.state.load(name, np.array(values, MEMORIES[name]))  # type: ignore[attr-defined]
+        machine.state.load(name, np.array(values, MEMORIES[name]))
