@@ -33,6 +33,7 @@ from unmask.spec import binding as bindings
 from unmask.spec.errors import UsageError
 from unmask.tests.cosim.paths import BUILD
 from unmask.tests.quality.bugs import BUGS, plant
+from unmask.tests.strategies import SMALL
 
 MOST_JOBS = 64
 COLOURS = {PASS: "green", FAIL: "bold red", ERROR: "bold red", NOT_RUN: "yellow", "": "dim"}
@@ -132,7 +133,12 @@ def exit_code(found: Sequence[report.Row]) -> int:
 
 
 def scope_of(arguments: argparse.Namespace) -> tuple[Scope, list[Step]]:
-    """What to check, from the command line."""
+    """What to check, from the command line.
+
+    Raises:
+        UsageError: on bad options, and on Verilog that does not elaborate: said once here, not by
+            every check that reads it.
+    """
     steps = list(STEPS)
     if arguments.step:
         names = [step.name for step in STEPS]
@@ -153,7 +159,9 @@ def scope_of(arguments: argparse.Namespace) -> tuple[Scope, list[Step]]:
         bug = BUGS[arguments.demo]
         swap = plant(bug, report_folder(arguments) / f"verilog-{bug.name}")
         steps = [step for step in steps if step.name in DEMO_STEPS]
+        yosys.ports(checks.core_design(SMALL, swap))
         return Scope(own_bindings(), own=True, swap=swap), steps
+    yosys.ports(checks.core_design(SMALL, {}))
     return Scope(own_bindings(), own=True), steps
 
 

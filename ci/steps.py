@@ -34,6 +34,7 @@ EVERYTHING = ("spec", "model", "rtl", "proofs", "tests", "ci", "unmask.py", "pyp
 
 NARROW = replace(SMALL, vlen=2, vector_rows=32, loop_depth=4)
 WIDE = replace(SMALL, vlen=16, vector_rows=4, int_words=32)
+ICARUS_LANES = 16  # it interprets: wider units run on Verilator alone
 UNIT_EXAMPLES = {"verilator": 250, "icarus": 60}
 CORE_EXAMPLES = {"verilator": 400, "icarus": 60}
 VOCABULARY = 126_464  # LLaDA-8B
@@ -145,7 +146,7 @@ def _unit_cosim(scope: Scope) -> list[Task]:
         for binding in scope.bindings
         for lanes in binding.sizes["simulate"]
         for simulator in ("verilator", "icarus")
-        if simulator == "verilator" or lanes <= 16
+        if simulator == "verilator" or lanes <= ICARUS_LANES
     ]
 
 

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from xml.etree import ElementTree
@@ -98,6 +99,25 @@ def test_verilog_that_does_not_parse_names_file_and_line(tmp_path):
     done = gate("--dut", tmp_path / "dut.toml")
     assert_refused(done, "argmax_scan.v:")
     assert re.search(r"argmax_scan\.v:\d+: ", done.stderr)
+
+
+def test_our_own_verilog_that_does_not_parse_is_one_line(tmp_path):
+    """In a copy: the gate says it once, not once a check, and writes no report."""
+    for name in ("spec", "model", "rtl", "proofs", "tests", "ci"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("unmask.py", "pyproject.toml"):
+        shutil.copy(ROOT / name, tmp_path)
+    broken = tmp_path / "rtl" / "scalar" / "unmask_alu_int.v"
+    broken.write_text(broken.read_text().replace("assign out_rd =", "assign out_rd = = "))
+    done = subprocess.run(
+        [sys.executable, "-m", "unmask.ci.gate"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert_refused(done, "unmask_alu_int.v:")
+    assert not (tmp_path / "build").exists()
 
 
 @pytest.mark.parametrize(
