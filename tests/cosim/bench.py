@@ -85,6 +85,8 @@ async def explore(
         return
     examples = len(directed)
     failures: dict[str, str] = {}  # case as JSON -> what was wrong
+    before: dict[str, list[Any]] = {}  # the same -> the case before it, whose traces it may meet
+    previous: list[Any] = list(directed[-1:])
     shown, first_failure = "", 0.0
     begin = time.monotonic()
 
@@ -99,7 +101,7 @@ async def explore(
     )
     @given(case=strategy)
     def check(case: Any) -> None:
-        nonlocal examples, shown, first_failure
+        nonlocal examples, shown, first_failure, previous
         text = json.dumps(to_json(case))
         if failures and time.monotonic() - first_failure > option["shrink_s"]:
             if text in failures:  # the smallest so far, which hypothesis shows once more
@@ -111,8 +113,10 @@ async def explore(
             resume(run)(case)
         except Mismatch as error:
             first_failure = first_failure or time.monotonic()
-            failures[text], shown = str(error), text
+            failures[text], before[text], shown = str(error), previous, text
             raise
+        finally:
+            previous = [json.loads(text)]
 
     try:
         await bridge(check)()
@@ -120,7 +124,7 @@ async def explore(
         if not failures:
             raise
     failure, case = (failures[shown], json.loads(shown)) if failures else (None, None)
-    report(examples, time.monotonic() - begin, failure, case)
+    report(examples, time.monotonic() - begin, failure, case, before.get(shown, []))
     if failure is not None:
         raise Mismatch(failure)
 
@@ -139,13 +143,23 @@ async def replay(
         except Mismatch as error:
             failure = str(error)
             break
-    report(done, time.monotonic() - begin, failure, case)
+    report(done, time.monotonic() - begin, failure, case, list(cases[: done - 1]))
     return failure is None
 
 
 def report(
-    examples: int, seconds: float, failure: str | None, case: Any = None, **facts: Any
+    examples: int,
+    seconds: float,
+    failure: str | None,
+    case: Any = None,
+    before: Sequence[Any] = (),
+    **facts: Any,
 ) -> None:
-    """Write the run's result file, which the runner reads."""
-    result = {"examples": examples, "seconds": seconds, "failure": failure, "case": case, **facts}
+    """Write the run's result file, which the runner reads.
+
+    `before`: the cases that ran before the failing one, whose traces a core that was not reset
+    may still hold; a replay runs them first.
+    """
+    result = {"examples": examples, "seconds": seconds, "failure": failure, "case": case}
+    result |= {"before": list(before), **facts}
     Path(options()["result"]).write_text(json.dumps(result), encoding="utf-8")

@@ -166,14 +166,14 @@ def _outcome(
     if result.is_file():
         found = json.loads(result.read_text(encoding="utf-8"))
     else:
-        found = {"examples": 0, "seconds": 0.0, "failure": None, "case": None}
+        found = {"examples": 0, "seconds": 0.0, "failure": None, "case": None, "before": []}
     failure = found.pop("failure")
     if failure is None and (tests == 0 or failures or not found["examples"]):
         failure = f"the simulation did not finish in {job.limit_s} s: see {folder / 'run.log'}"
-    case, counterexample = found.pop("case"), None
+    case, before, counterexample = found.pop("case"), found.pop("before"), None
     if failure is not None and case is not None:
         counterexample = folder / "counterexample.json"
-        saved = {"job": _job_json(job), "case": case, "failure": failure}
+        saved = {"job": _job_json(job), "before": before, "case": case, "failure": failure}
         counterexample.write_text(json.dumps(saved, indent=1), encoding="utf-8")
     waves = [path for pattern in ("*.fst", "*.vcd") for path in folder.glob(pattern)]
     return Outcome(
@@ -222,6 +222,7 @@ def load_counterexample(path: Path) -> Job:
     try:
         saved = json.loads(path.read_text(encoding="utf-8"))
         job, case = saved["job"], saved["case"]
+        cases = [*saved.get("before", []), case]
         found = Job(
             name=f"replay/{Path(job['name']).name}",
             module=job["module"],
@@ -231,11 +232,13 @@ def load_counterexample(path: Path) -> Job:
             simulator=job["simulator"],
             parameters=dict(job["parameters"]),
             examples=1,
-            options={**job["options"], "cases": [case]},
+            options={**job["options"], "cases": cases},
             waves=True,
         )
         needed = {"units": ("transactions",), "core": ("words", "memories")}[found.module]
-        if found.simulator not in SIMULATORS or any(key not in case for key in needed):
+        if found.simulator not in SIMULATORS or any(
+            key not in case for case in cases for key in needed
+        ):
             raise ValueError
     except OSError as error:
         raise UsageError(f"cannot read: {error.strerror}", str(path)) from None

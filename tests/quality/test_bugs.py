@@ -7,6 +7,9 @@ import re
 
 import pytest
 
+from unmask.tests.cosim.jobs import quick_simulator
+from unmask.tests.cosim.paths import BUILD
+from unmask.tests.cosim.runner import load_counterexample, simulate
 from unmask.tests.quality.bugs import BUGS, catch
 
 CASES = [(bug, BUGS[bug].caught_by[0]) for bug in BUGS]
@@ -35,3 +38,14 @@ def test_a_counterexample_shrinks_to_a_few_lanes():
     assert 2 <= len(lanes) <= 4 and sum(code != "0000" for code in lanes) <= 2
     assert re.search(r"base +0\n", shown) and re.search(r"start_index +0\n", shown)
     assert re.search(r"index +expected \d, got \d   <-- differs", shown)
+
+
+def test_a_replay_that_needs_what_ran_before_is_red_too():
+    """`vl-not-reset` shows only after another run: the counterexample carries that run."""
+    assert catch(BUGS["vl-not-reset"], "core") is not None
+    folder = BUILD / "cosim" / "core-8-icarus-vl-not-reset-core"
+    if quick_simulator() != "icarus":
+        folder = folder.with_name(folder.name.replace("icarus", "verilator"))
+    outcome = simulate(load_counterexample(folder / "counterexample.json"))
+    assert outcome.failure is not None and outcome.counterexample is not None
+    assert outcome.waveform is not None
