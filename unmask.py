@@ -15,6 +15,9 @@ COMMANDS = {
     "asm": ("unmask.spec.__main__", "assemble a program"),
     "disasm": ("unmask.spec.__main__", "print the instructions of a program image"),
     "run": ("unmask.spec.__main__", "run a program on the executable specification"),
+    "pack": ("unmask.spec.__main__", "logits to an image of HBM"),
+    "unpack": ("unmask.spec.__main__", "an image of HBM to logits"),
+    "header": ("unmask.spec.__main__", "print the Verilog constants of the instruction table"),
     "proofs": ("unmask.proofs.__main__", "prove the theorems and print the ledger"),
 }
 

@@ -17,6 +17,7 @@ from unmask.proofs.engine import ledger, yosys
 from unmask.proofs.engine.record import PROVEN
 from unmask.spec import binding as bindings
 from unmask.spec import command, isa
+from unmask.spec.manual import pages
 from unmask.spec.state import Config
 from unmask.tests.cosim import jobs
 from unmask.tests.cosim.paths import ROOT, RTL
@@ -146,12 +147,24 @@ def header() -> Result:
     return Result(PASS, len(isa.TABLE), "rows")
 
 
+def manual() -> Result:
+    """The ISA manual in the repository is what the table gives."""
+    stale = pages.stale()
+    if stale:
+        mend = command.python("unmask.spec", "manual")
+        files = ", ".join(str(pages.FOLDER / name) for name in stale)
+        return Result(FAIL, 0, "rows", f"{files}: not what the table gives; mend: {mend}")
+    return Result(PASS, len(isa.TABLE), "rows")
+
+
 # -- proofs ------------------------------------------------------------------------------------
-def theorem_names(own: bool, bound: Sequence[bindings.Binding]) -> list[tuple[str, Path | None]]:
-    """(theorem, foreign binding it comes with or None for ours)."""
+def theorem_names(
+    own: bool, bound: Sequence[bindings.Binding]
+) -> list[tuple[str, Path | None, bool]]:
+    """(theorem, foreign binding it comes with or None for ours, whether it reads Verilog)."""
     if own:
-        return [(name, None) for name in registry.theorems()]
-    return [(name, unit.path) for unit in bound for name in registry.theorems(unit.path)]
+        return [(name, None, bool(row.sources)) for name, row in registry.theorems().items()]
+    return [(name, unit.path, True) for unit in bound for name in registry.theorems(unit.path)]
 
 
 def theorem(name: str, dut: Path | None, swap: Swap) -> Result:

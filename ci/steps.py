@@ -106,7 +106,11 @@ def _lint(scope: Scope) -> list[Task]:
                  (*PROOFS, "rtl", *scope.swap.values()))
             for vlen in (2, 8, 64)
         ]  # fmt: skip
-        tasks += [*core, Task("lint", "Verilog header", checks.header, (), (*SPEC, "rtl"))]
+        tasks += [
+            *core,
+            Task("lint", "Verilog header", checks.header, (), (*SPEC, "rtl")),
+            Task("lint", "ISA manual", checks.manual, (), (*SPEC, "ci/checks.py")),
+        ]
     return tasks
 
 
@@ -128,10 +132,19 @@ def _theorems(scope: Scope) -> list[Task]:
     verilog = {binding.path: _verilog(scope, binding) for binding in scope.bindings}
     return [
         Task("theorems", f"theorem {name}", checks.theorem, (name, dut, dict(scope.swap)),
-             (*PROOFS, *(("rtl",) if dut is None else verilog[dut]), *scope.swap.values()),
-             cost=30 if "16" in name else 8)
-        for name, dut in checks.theorem_names(scope.own, scope.bindings)
+             (*PROOFS, *_theorem_sources(dut, reads, verilog), *scope.swap.values()),
+             cost=30 if "16" in name or name.startswith("numerics") else 8)
+        for name, dut, reads in checks.theorem_names(scope.own, scope.bindings)
     ]  # fmt: skip
+
+
+def _theorem_sources(
+    dut: Path | None, reads: bool, verilog: Mapping[Path, tuple[Path, ...]]
+) -> tuple[str | Path, ...]:
+    """What a theorem depends on beside Python: nothing if it speaks of the specification alone."""
+    if dut is not None:
+        return verilog[dut]
+    return ("rtl",) if reads else ()
 
 
 def _unit_cosim(scope: Scope) -> list[Task]:
@@ -259,7 +272,7 @@ def _planted_bugs(scope: Scope) -> list[Task]:
 
 STEPS = (
     Step("style", "ruff and mypy on all Python", _style),
-    Step("lint", "Verilator -Wall, Yosys check, the generated header", _lint),
+    Step("lint", "Verilator -Wall, Yosys check, the generated header and manual", _lint),
     Step("property tests", "spec against PyTorch, model against spec, interpretations", _tests),
     Step("theorems", "the proof ledger, with witnesses and twins", _theorems),
     Step("unit cosimulation", "each bound unit against its contract", _unit_cosim),

@@ -8,7 +8,24 @@ from pathlib import Path
 
 from unmask.proofs.engine import unit
 from unmask.proofs.engine.obligation import Theorem
-from unmask.proofs.spec import combine, first_argmax, order_key, strip_mining, tree
+from unmask.proofs.numerics import (
+    bf16_pairs,
+    bf16_unary,
+    ieee,
+    key_code,
+    mx,
+    pair_bound,
+    softmax_lane,
+    widths,
+)
+from unmask.proofs.spec import (
+    combine,
+    first_argmax,
+    order_key,
+    softmax_merge,
+    strip_mining,
+    tree,
+)
 from unmask.proofs.units import decode, loop_stack, rtl, strip, trap_check
 from unmask.proofs.units.planted import PLANTED
 from unmask.spec import binding
@@ -20,6 +37,15 @@ WRITTEN = (
     order_key,
     first_argmax,
     strip_mining,
+    softmax_merge,
+    bf16_pairs,
+    bf16_unary,
+    ieee,
+    mx,
+    softmax_lane,
+    pair_bound,
+    widths,
+    key_code,
     decode,
     strip,
     loop_stack,

@@ -19,6 +19,7 @@ What an interpretation cannot do exactly raises `BitsError` there; nothing is ap
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,8 @@ class Ints:
 
     @staticmethod
     def check(width: int, value: Any) -> Any:
+        if type(value) is int and 0 <= value < 1 << width:
+            return value
         if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
             raise BitsError(f"an integer is needed, got {type(value).__name__}")
         value = int(value)
@@ -244,13 +247,13 @@ class Bits:
 
     # -- inside --
     def _peer(self, other: Bits | int) -> Any:
-        if isinstance(other, Bits):
+        if type(other) is Bits:
+            if other.width == self.width and other.algebra is self.algebra:
+                return other.value
             if other.algebra is not self.algebra:
                 names = f"{self.algebra.__name__} with {other.algebra.__name__}"
                 raise BitsError(f"two interpretations in one operation: {names}")
-            if other.width != self.width:
-                raise BitsError(f"widths differ: {self.width} and {other.width}")
-            return other.value
+            raise BitsError(f"widths differ: {self.width} and {other.width}")
         return self.algebra.const(self.width, other)
 
     def _amount(self, amount: Bits | int) -> Any:
@@ -271,8 +274,10 @@ def mux(condition: Bits, yes: Bits, no: Bits | int) -> Bits:
         raise BitsError(f"mux by a value of {condition.width} bits")
     if condition.algebra is not yes.algebra:
         raise BitsError("mux: condition and values are of two interpretations")
-    value = yes.algebra.mux(condition.value, yes.value, yes._peer(no))
-    return yes.like(value)
+    other = yes._peer(no)
+    if condition.algebra is Ints and type(no) is Bits:
+        return yes if condition.value else no  # as below, without making a new value
+    return yes.like(yes.algebra.mux(condition.value, yes.value, other))
 
 
 def concat(high: Bits, low: Bits) -> Bits:
@@ -288,16 +293,26 @@ def lut(table: Sequence[int], width: int, index: Bits) -> Bits:
     """`table[index]` as `width` bits; the table has exactly 2**index.width entries."""
     if len(table) != 1 << index.width:
         raise BitsError(f"a table of {len(table)} entries for an index of {index.width} bits")
-    if any(not 0 <= entry < 1 << width for entry in table):
+    if not _fits(tuple(table), width):
         raise BitsError(f"a table entry does not fit in {width} bits")
     _check_width(index.algebra, width)
     value = index.algebra.lut(table, width, index.value, index.width)
     return _make(index.algebra, width, value)
 
 
+@cache
+def _fits(table: tuple[int, ...], width: int) -> bool:
+    return all(0 <= entry < 1 << width for entry in table)
+
+
 def ints(width: int, value: int) -> Bits:
     """`value` as `Bits` on Python integers."""
     return Bits(Ints, width, value)
+
+
+def known(width: int, value: int) -> Bits:
+    """`ints` without its checks, for values that are known to fit."""
+    return _make(Ints, width, value)
 
 
 def arrays(width: int, values: Any) -> Bits:

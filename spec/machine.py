@@ -1,30 +1,72 @@
 """The interpreter: one instruction at a time, from the table, with precise traps.
 
-Scalars and control always run on Python integers. Vector work runs as the machine is told to:
-element by element on integers (the readable definition), or on numpy arrays.
+Scalars and control run on Python integers. Vector work runs as the machine is told to: element by
+element on integers (the readable definition), or on numpy arrays; the results are the same.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any, cast
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from unmask.spec import isa
-from unmask.spec.bits import Bits, arrays, ints
-from unmask.spec.encoding import OPCODE, WORD_BITS, Effect, Instruction, Kind, Loop, Trap
+from unmask.spec.bits import Bits, known
+from unmask.spec.encoding import (
+    OPCODE,
+    WORD_BITS,
+    Effect,
+    Instruction,
+    Kind,
+    Loop,
+    Trap,
+    Write,
+)
 from unmask.spec.errors import UsageError
-from unmask.spec.reductions import Candidate, fold, halve
-from unmask.spec.state import Config, State
+from unmask.spec.softmax import State as Softmax
+from unmask.spec.state import MEMORIES, Config, State, plain
 from unmask.spec.state import Loop as LoopEntry
+from unmask.spec.vectors import EACH, Each, Whole
 
 _START, _END = (isa.BY_MNEMONIC[name].opcode for name in ("C_LOOP_START", "C_LOOP_END"))
+WIDTH = {name: 8 * np.dtype(dtype).itemsize for name, dtype in MEMORIES.items()}
+_REGISTERWIDTH = {Kind.GP: 32, Kind.F: 16, Kind.A: 64}
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True, eq=False)
+class Block:
+    """Elements that an instruction wrote.
+
+    Attributes:
+        memory, address, step: the first element's place, and the distance of neighbours.
+        values: shape (n,).
+        enable: shape (n,), which of them; None: all.
+    """
+
+    memory: str
+    address: int
+    values: NDArray[np.int64]
+    enable: NDArray[np.bool_] | None = None
+    step: int = 1
+
+    def written(self) -> list[tuple[int, int]]:
+        """(address, value) of each element written."""
+        places = range(self.address, self.address + len(self.values) * self.step, self.step)
+        pairs = zip(places, self.values.tolist(), strict=True)
+        if self.enable is None:
+            return list(pairs)
+        return [pair for pair, on in zip(pairs, self.enable, strict=True) if on]
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Block):
+            return NotImplemented
+        return self.memory == other.memory and self.written() == other.written()
+
+
+@dataclass
 class Retired:
     """What one instruction did: the fields of the core's retire port, without the cycle.
 
@@ -35,9 +77,14 @@ class Retired:
         stop: the program ended here as it should.
         vl: vector length when it issued.
         examined: words looked at to find the end of a loop of zero iterations.
-        gp, f: (register, value) written, or None.
+        length: elements it worked on.
+        gp, f, a: (register, value) written, or None.
         csr: (name, value) written, or None.
         store: (memory, address, value), or None.
+        blocks: vectors written.
+        softmax: (number, `state.plain` of its new value), or None.
+        fault: of a FATAL, the address of the first byte that the memory refused.
+        undefined: of a FATAL, (memory or "softmax", first, end) that may hold anything.
     """
 
     order: int
@@ -48,68 +95,99 @@ class Retired:
     stop: bool
     vl: int
     examined: int = 0
-    gp: tuple[int, int] | None = None
-    f: tuple[int, int] | None = None
-    csr: tuple[str, int] | None = None
-    store: tuple[str, int, int] | None = None
+    # Most records have few of these: what is not set stays the class's own.
+    length: int = field(init=False, default=0)
+    gp: tuple[int, int] | None = field(init=False, default=None)
+    f: tuple[int, int] | None = field(init=False, default=None)
+    a: tuple[int, int] | None = field(init=False, default=None)
+    csr: tuple[str, int] | None = field(init=False, default=None)
+    store: tuple[str, int, int] | None = field(init=False, default=None)
+    blocks: tuple[Block, ...] = field(init=False, default=())
+    softmax: tuple[int, tuple[int, ...]] | None = field(init=False, default=None)
+    fault: int | None = field(init=False, default=None)
+    undefined: tuple[tuple[str, int, int], ...] = field(init=False, default=())
+
+
+class Access(NamedTuple):
+    """Elements [first, end) of a memory that an instruction reads or writes."""
+
+    memory: str
+    first: int
+    end: int
 
 
 class Operands:
     """The context that a semantics function sees, read from a machine's state."""
 
-    def __init__(self, state: State, row: Instruction, word: int, fold_elements: Fold) -> None:
-        self._state, self._fold = state, fold_elements
+    def __init__(self, state: State, vectors: Each | Whole) -> None:
+        self._state, self.vectors = state, vectors
         self.vlen = state.config.vlen
-        self.vl = ints(32, state.vl)
-        self._values: dict[str, Bits] = {}
-        for operand in row.operands:
-            number = operand.field.get(word)
-            if operand.kind is Kind.GP:
-                value = ints(32, state.gp[number])
-            elif operand.kind is Kind.F:
-                value = ints(16, state.f[number])
-            else:
-                value = ints(32, number)
-            self._values[operand.name] = value
+        self._gp, self._f, self._a = state.gp, state.f, state.a
+        self._fields: dict[str, tuple[Kind, int]] = {}
+        self.reads: list[Access] = []
+
+    def bind(self, fields: dict[str, tuple[Kind, int]]) -> None:
+        """Turn to the next instruction: operand name -> (kind, value of its field)."""
+        self._fields = fields
+        if self.reads:
+            self.reads = []
 
     def __getitem__(self, operand: str) -> Bits:
-        return self._values[operand]
+        kind, number = self._fields[operand]
+        if kind is Kind.GP:
+            return known(32, self._gp[number])
+        if kind is Kind.F:
+            return known(16, self._f[number])
+        if kind is Kind.A:
+            return known(64, self._a[number])
+        return known(32, number)
+
+    @property
+    def vl(self) -> Bits:
+        return known(32, self._state.csrs["VL"])
+
+    @property
+    def window(self) -> tuple[int, int]:
+        return self._state.window
+
+    def field(self, operand: str) -> int:
+        """The field's own value; 0 where the instruction has no such operand."""
+        return self._fields[operand][1] if operand in self._fields else 0
+
+    def csr(self, name: str) -> Bits:
+        return known(32, self._state.csrs[name])
+
+    def number(self, value: Bits) -> int:
+        return value.as_int()
 
     def depth(self, memory: str) -> int:
         return self._state.config.elements(memory)
 
     def load(self, memory: str, address: Bits) -> Bits:
-        array = self._state.memories[memory]
-        return ints(8 * array.itemsize, int(array[address.as_int()]))
+        place = address.as_int()
+        self.reads.append(Access(memory, place, place + 1))
+        return known(WIDTH[memory], int(self._state.memories[memory][place]))
 
-    def reduce(self, reduction: Any, address: Bits, base: Bits, start: Candidate) -> Candidate:
-        """`start` folded with the VL elements at `address`, whose indices count from `base`."""
+    def read(self, memory: str, address: Bits, length: int, step: int = 1) -> Any:
         first = address.as_int()
-        codes = self._state.memories["vector"][first : first + self._state.vl]
-        return self._fold(reduction, codes, base, start)
+        if length:
+            self.reads.append(Access(memory, first, first + (length - 1) * step + 1))
+        values = self._state.memories[memory][first : first + length * step : step][:length]
+        return self.vectors.of(WIDTH[memory], values)
+
+    def softmax(self, operand: str) -> Softmax:
+        number = self._gp[self._fields[operand][1]] % len(self._state.softmax)
+        self.reads.append(Access("softmax", number, number + 1))
+        return self._state.softmax[number]
 
 
-def fold_integers(
-    reduction: Any, codes: NDArray[np.uint16], base: Bits, start: Candidate
-) -> Candidate:
-    """Element by element on Python integers: the definition."""
-    lanes = (reduction.lane(ints(16, int(code)), base + lane) for lane, code in enumerate(codes))
-    return fold(lanes, start)
+class Decoded(NamedTuple):
+    """A word of the program, taken apart once."""
 
-
-def fold_arrays(
-    reduction: Any, codes: NDArray[np.uint16], base: Bits, start: Candidate
-) -> Candidate:
-    """All elements at once on numpy arrays, by pairwise halving."""
-    if codes.size == 0:
-        return start
-    index = (base.as_int() + np.arange(codes.size, dtype=np.int64)) & 0xFFFFFFFF
-    best = halve(reduction.lane(arrays(16, codes), arrays(32, index)))
-    scalars = (ints(x.width, int(np.ravel(x.value)[0])) for x in best)
-    return cast(Candidate, reduction.combine(start, Candidate(*scalars)))
-
-
-Fold = Callable[[Any, NDArray[np.uint16], Bits, Candidate], Candidate]
+    word: int
+    row: Instruction
+    fields: dict[str, tuple[Kind, int]]
+    traps: tuple[Any, ...]
 
 
 class Machine:
@@ -118,18 +196,25 @@ class Machine:
     Args:
         program: instruction words, each 0 .. 2**32 - 1; any word is allowed, bad ones trap.
         config: sizes.
-        fold_elements: how a reduction runs over vector elements: `fold_integers`, the definition,
-            or `fold_arrays`; the results are the same.
+        vectors: how vector work runs: `vectors.EACH`, the definition, or `vectors.WHOLE`.
+        table: the instructions that exist.
+        faulty: ranges of HBM addresses, in whole beats, that answer with a bus error.
+        late: how many younger instructions retire before a failed transfer is reported, if
+            they can: one that touches what it was writing waits for it, and so does a store to HBM.
 
     Raises:
-        UsageError: if the program does not fit in instruction memory, or a word in 32 bits.
+        UsageError: if the program does not fit in instruction memory, a word in 32 bits, or a
+            faulty range is not made of beats.
     """
 
     def __init__(
         self,
         program: Sequence[int],
         config: Config | None = None,
-        fold_elements: Fold = fold_integers,
+        vectors: Each | Whole = EACH,
+        table: isa.Table = isa.TABLE,
+        faulty: Sequence[tuple[int, int]] = (),
+        late: int = 0,
     ) -> None:
         self.config = config or Config()
         if len(program) > self.config.program_words:
@@ -140,56 +225,93 @@ class Machine:
         for place, word in enumerate(program):
             if not 0 <= word < 1 << WORD_BITS:
                 raise UsageError(f"word {place} is {word:#x}, over {WORD_BITS} bits")
+        for first, end in faulty:
+            if (
+                not 0 <= first < end
+                or first % self.config.beat_bytes
+                or end % self.config.beat_bytes
+            ):
+                raise UsageError(f"faulty range {first}:{end} is not made of whole beats")
         self.program = list(program)
+        self.table = table
         self.state = State(self.config)
-        self.fold_elements = fold_elements
         self.order = 0
         self.stopped = False
+        self.faulty, self.late = tuple(faulty), late
+        self._failed: Retired | None = None
+        self._operands = Operands(self.state, vectors)
+        self._decoded = [self._take_apart(word) for word in self.program]
+
+    def _take_apart(self, word: int) -> Decoded | None:
+        row = self.table.decode(word)
+        if row is None:
+            return None
+        fields = {x.name: (x.kind, x.field.get(word)) for x in row.operands}
+        return Decoded(word, row, fields, tuple(sorted(row.traps, key=lambda rule: rule[0])))
 
     def run(self) -> Iterator[Retired]:
-        """Retire instructions until the program stops or traps. Every program ends."""
+        """Retire instructions until the program stops or traps. Every program ends.
+
+        After a bus error that is reported late, records of younger instructions come first; the
+        last one, of the failed instruction, has a lower order than theirs.
+        """
         while not self.stopped:
-            yield self.step()
+            record = self._step()
+            if record is not None:
+                yield record
 
     def step(self) -> Retired:
-        """Execute the instruction at pc."""
+        """Retire the next instruction; a transfer that fails only once it is reported."""
         if self.stopped:
             raise RuntimeError("the program has ended")
-        state = self.state
-        present = state.pc < len(self.program)
-        word = self.program[state.pc] if present else 0
-        row = isa.decode(word) if present else None
-        if row is None:
-            return self._retire(word, Trap.ILLEGAL)
-        operands = Operands(state, row, word, self.fold_elements)
-        cause, target, examined = self._check(row, word, operands)
-        if cause is not Trap.NONE:
-            return self._retire(word, cause, examined=examined)
-        effect = row.semantics(operands)
-        return self._apply(row, word, effect, target, examined)
+        while True:
+            record = self._step()
+            if record is not None:
+                return record
 
-    def _check(self, row: Instruction, word: int, x: Operands) -> tuple[Trap, int, int]:
-        """The trap, or NONE with the next pc and the words examined to find it."""
-        target, examined = self.state.pc + 1, 0
-        loops = self.state.loops
-        if row.opcode == _START:
-            if len(loops) == self.config.loop_depth:
-                return Trap.LOOP, target, 0
-            if x["imm22"].as_int() == 0:
-                end = self._loop_end(self.state.pc + 1)
-                examined = (len(self.program) if end is None else end) - self.state.pc
-                if end is None:
-                    return Trap.LOOP, target, examined
-                target = end + 1
-        elif row.opcode == _END:
-            if not loops or loops[-1].register != row.operands[0].field.get(word):
-                return Trap.LOOP, target, 0
-            if loops[-1].count > 1:
-                target = loops[-1].start
-        for cause, condition in sorted(row.traps, key=lambda rule: rule[0]):
-            if condition(x).as_int():
-                return cause, target, 0
-        return Trap.NONE, target, examined
+    def _step(self) -> Retired | None:
+        state = self.state
+        decoded = self._decoded[state.pc] if state.pc < len(self.program) else None
+        if decoded is None:
+            word = self.program[state.pc] if state.pc < len(self.program) else 0
+            return self._refuse(word, Trap.ILLEGAL)
+        operands = self._operands
+        operands.bind(decoded.fields)
+        row = decoded.row
+        target, examined = state.pc + 1, 0
+        if row.opcode == _START or row.opcode == _END:
+            cause, target, examined = self._loop_target(decoded)
+            if cause is not Trap.NONE:
+                return self._refuse(decoded.word, cause, examined)
+        for cause, condition in decoded.traps:
+            if condition(operands).value:
+                return self._refuse(decoded.word, cause)
+        if operands.reads:
+            operands.reads.clear()  # of what the conditions looked at
+        effect = row.semantics(operands)
+        if self.faulty and row.transfers is not None:
+            failed = self._bus_error(decoded, effect)
+            if failed is not None:
+                return self._fail(failed)
+        if self._failed is not None and not self._may_pass(decoded, effect):
+            return self._give_up()
+        return self._apply(decoded, effect, target, examined)
+
+    def _loop_target(self, decoded: Decoded) -> tuple[Trap, int, int]:
+        """The LOOP trap or NONE, the next pc, the words examined to find it."""
+        pc, loops = self.state.pc, self.state.loops
+        if decoded.row.opcode == _END:
+            if not loops or loops[-1].register != decoded.fields["rd"][1]:
+                return Trap.LOOP, pc + 1, 0
+            return Trap.NONE, loops[-1].start if loops[-1].count > 1 else pc + 1, 0
+        if len(loops) == self.config.loop_depth:
+            return Trap.LOOP, pc + 1, 0
+        if decoded.fields["imm22"][1]:
+            return Trap.NONE, pc + 1, 0
+        end = self._loop_end(pc + 1)
+        if end is None:
+            return Trap.LOOP, pc + 1, len(self.program) - pc
+        return Trap.NONE, end + 1, end - pc
 
     def _loop_end(self, pc: int) -> int | None:
         """The C_LOOP_END that matches a loop whose body starts at pc, by opcodes alone."""
@@ -204,44 +326,160 @@ class Machine:
                 nesting -= 1
         return None
 
-    def _apply(
-        self, row: Instruction, word: int, effect: Effect, target: int, examined: int
-    ) -> Retired:
-        state = self.state
-        written: dict[str, Any] = {}
-        number = {operand.name: operand.field.get(word) for operand in row.operands}
-        kinds = {operand.name: operand.kind for operand in row.operands}
-        registers = {name: value.as_int() for name, value in effect.registers.items()}
-        if effect.loop is Loop.START:
-            if registers["rd"] > 0:
-                state.loops.append(LoopEntry(state.pc + 1, registers["rd"], number["rd"]))
-        elif effect.loop is Loop.END:
-            state.loops[-1].count -= 1
-            registers["rd"] = state.loops[-1].count
-            if registers["rd"] == 0:
-                state.loops.pop()
-        for name, value in registers.items():
-            if number[name] != 0:  # gp0 and f0 ignore writes
-                bank, key = (state.gp, "gp") if kinds[name] is Kind.GP else (state.f, "f")
-                bank[number[name]] = value
-                written[key] = (number[name], value)
-        for memory, where, what in effect.stores:
-            state.memories[memory][where.as_int()] = what.as_int()
-            written["store"] = (memory, where.as_int(), what.as_int())
-        vl = state.vl
-        for name, what in effect.csrs.items():
-            state.vl = what.as_int()
-            written["csr"] = (name, state.vl)
+    def _apply(self, decoded: Decoded, effect: Effect, target: int, examined: int) -> Retired:
+        state, fields = self.state, decoded.fields
         record = Retired(
-            self.order, state.pc, word, target, Trap.NONE, effect.stop, vl, examined, **written
+            self.order,
+            state.pc,
+            decoded.word,
+            target,
+            Trap.NONE,
+            effect.stop,
+            state.csrs["VL"],
+            examined,
         )
+        if decoded.row.length is not None:
+            record.length = decoded.row.length(self._operands)
+        for name, value in effect.registers.items():
+            kind, number = fields[name]
+            self._set(record, kind, number, value.value)
+        if effect.loop is not None:
+            self._turn(record, effect)
+        for memory, where, what in effect.stores:
+            state.memories[memory][where.value] = what.value
+            record.store = (memory, where.value, what.value)
+        if effect.writes:
+            record.blocks = tuple(self._write(write) for write in effect.writes)
+        for name, what in effect.csrs.items():
+            state.csrs[name] = what.value
+            record.csr = (name, what.value)
+        if effect.softmax is not None:
+            operand, new = effect.softmax
+            number = state.gp[fields[operand][1]] % len(state.softmax)
+            state.softmax[number] = new
+            record.softmax = (number, plain(new))
         state.pc = target
         self.order += 1
         self.stopped = effect.stop
         return record
 
-    def _retire(self, word: int, cause: Trap, examined: int = 0) -> Retired:
+    def _turn(self, record: Retired, effect: Effect) -> None:
+        """What a loop's start and end do to the loop stack."""
+        loops = self.state.loops
+        if effect.loop is Loop.START:
+            count = effect.registers["rd"].value
+            if count > 0:
+                register = self._operands.field("rd")
+                loops.append(LoopEntry(self.state.pc + 1, count, register))
+            return
+        entry = loops[-1]
+        entry.count -= 1
+        self._set(record, Kind.GP, entry.register, entry.count)
+        if entry.count == 0:
+            loops.pop()
+
+    def _set(self, record: Retired, kind: Kind, number: int, value: int) -> None:
+        """Write a register; gp0 and f0 ignore it."""
+        if kind is Kind.GP:
+            if number:
+                self.state.gp[number] = value
+                record.gp = (number, value)
+        elif kind is Kind.F:
+            if number:
+                self.state.f[number] = value
+                record.f = (number, value)
+        else:
+            self.state.a[number] = value
+            record.a = (number, value)
+
+    def _write(self, write: Write) -> Block:
+        address, values = write.address.as_int(), _numbers(write.values)
+        enable = None if write.enable is None else _numbers(write.enable) != 0
+        array = self.state.memories[write.memory]
+        target = array[address : address + len(values) * write.step : write.step]
+        if enable is None:
+            target[:] = values
+        else:
+            target[enable] = values[enable]
+        return Block(write.memory, address, values, enable, write.step)
+
+    def _refuse(self, word: int, cause: Trap, examined: int = 0) -> Retired:
         """The record of a trap: nothing changes, the run ends."""
+        if self._failed is not None:
+            return self._give_up()  # older work finishes first, and fails
         self.stopped = True
         pc = self.state.pc
-        return Retired(self.order, pc, word, pc, cause, False, self.state.vl, examined)
+        return Retired(self.order, pc, word, pc, cause, False, self.state.csrs["VL"], examined)
+
+    # -- bus errors --
+
+    def _bus_error(self, decoded: Decoded, effect: Effect) -> Retired | None:
+        """The FATAL record of a transfer that touches a faulty beat, or None."""
+        beat = self.config.beat_bytes
+        writes = [_access(write) for write in effect.writes]
+        refused = [
+            max(access.first, first)
+            for access in (*self._operands.reads, *writes)
+            if access.memory == "hbm"
+            for first, end in self.faulty
+            if access.first // beat * beat < end and first < -(-access.end // beat) * beat
+        ]
+        if not refused:
+            return None
+        undefined = tuple((x.memory, x.first, x.end) for x in writes)
+        if effect.softmax is not None:
+            number = self.state.gp[decoded.fields["rd"][1]] % len(self.state.softmax)
+            undefined = (("softmax", number, number + 1),)
+        pc = self.state.pc
+        vl = self.state.csrs["VL"]
+        record = Retired(self.order, pc, decoded.word, pc, Trap.FATAL, False, vl)
+        record.fault, record.undefined = min(refused), undefined
+        return record
+
+    def _fail(self, failed: Retired) -> Retired | None:
+        """Remember a failed transfer and go on, if younger instructions may retire before it."""
+        if self._failed is not None:
+            return self._give_up()
+        self._failed = failed
+        if self.late == 0:
+            return self._give_up()
+        self.state.pc += 1
+        self.order += 1
+        return None
+
+    def _may_pass(self, decoded: Decoded, effect: Effect) -> bool:
+        """Whether an instruction retires before the failed transfer is reported."""
+        failed = self._failed
+        assert failed is not None
+        if effect.stop or self.order - failed.order > self.late:
+            return False
+        written = [_access(write) for write in effect.writes]
+        if any(access.memory == "hbm" for access in written):
+            return False
+        written += [Access(memory, x.as_int(), x.as_int() + 1) for memory, x, _ in effect.stores]
+        if effect.softmax is not None:
+            number = self.state.gp[decoded.fields[effect.softmax[0]][1]] % len(self.state.softmax)
+            written.append(Access("softmax", number, number + 1))
+        return not any(
+            access.memory == memory and access.first < end and first < access.end
+            for access in (*self._operands.reads, *written)
+            for memory, first, end in failed.undefined
+        )
+
+    def _give_up(self) -> Retired:
+        """Report the failed transfer; the run ends."""
+        assert self._failed is not None
+        self.stopped = True
+        return self._failed
+
+
+def _numbers(vector: Any) -> NDArray[np.int64]:
+    """The values of a vector, shape (n,)."""
+    if isinstance(vector, Bits):
+        return np.asarray(vector.value, np.int64)
+    return np.array([element.value for element in vector], np.int64)
+
+
+def _access(write: Write) -> Access:
+    first = write.address.as_int()
+    return Access(write.memory, first, first + (len(_numbers(write.values)) - 1) * write.step + 1)

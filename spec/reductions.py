@@ -8,15 +8,16 @@ Python integers or terms, pairwise halving over arrays, the pipelined tree in ha
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple, TypeVar, cast
 
 import numpy as np
 
-from unmask.spec.bits import Bits, mux
+from unmask.spec.bits import Bits, Ints, mux
 from unmask.spec.formats import EMPTY_KEY, order_key
 
 INDEX_WIDTH = 32
+T = TypeVar("T")  # a partial result: a named tuple of values, or of tuples of them
 
 
 class Candidate(NamedTuple):
@@ -50,37 +51,64 @@ class MaxIndex:
         return Candidate(like.const(16, EMPTY_KEY), like.const(16, 0), like.const(INDEX_WIDTH, 0))
 
 
-def fold(candidates: Iterable[Candidate], start: Candidate) -> Candidate:
+def fold(candidates: Iterable[T], start: T, reduction: Any = MaxIndex) -> T:
     """`start`, then each candidate in order: the definition that everything else must equal."""
     best = start
     for candidate in candidates:
-        best = MaxIndex.combine(best, candidate)
+        best = reduction.combine(best, candidate)
     return best
 
 
-def tree(candidates: list[Candidate]) -> Candidate:
+def tree(candidates: list[T], reduction: Any = MaxIndex) -> T:
     """A balanced tree over a power of two of candidates, in order: the shape of the hardware."""
     while len(candidates) > 1:
         pairs = zip(candidates[::2], candidates[1::2], strict=True)
-        candidates = [MaxIndex.combine(a, b) for a, b in pairs]
+        candidates = [reduction.combine(a, b) for a, b in pairs]
     return candidates[0]
 
 
-def halve(lanes: Candidate) -> Candidate:
+def halve(lanes: T, reduction: Any = MaxIndex) -> T:
     """Reduce arrays of n >= 1 lanes to one lane by combining neighbours, log2 n times."""
-    while (n := np.size(lanes.key.value)) > 1:
+    shape = np.broadcast_shapes(*(np.shape(x.value) for x in parts(lanes)))
+    # A part that is the same in all lanes may come as a scalar.
+    lanes = every(lambda x: x.like(np.broadcast_to(x.value, shape)), lanes)
+    n = shape[0]
+    while n > 1:
         even = n & ~1
-        head = MaxIndex.combine(_stride(lanes, 0, even), _stride(lanes, 1, even))
-        if n == even:
-            lanes = head
-        else:  # the last one, without a partner, keeps its place at the end
-            tail = _stride(lanes, even, n)
-            lanes = Candidate(*(_join(a, b) for a, b in zip(head, tail, strict=True)))
+        head = reduction.combine(_stride(lanes, 0, even), _stride(lanes, 1, even))
+        # The last one, without a partner, keeps its place at the end.
+        lanes = head if n == even else every(_join, head, _stride(lanes, even, n))
+        n = (n + 1) // 2
     return lanes
 
 
-def _stride(lanes: Candidate, begin: int, end: int) -> Candidate:
-    return Candidate(*(x.like(x.value[begin:end:2]) for x in lanes))
+def every(function: Callable[..., Bits], *partials: T) -> T:
+    """A partial result made of `function` of the corresponding parts of others."""
+    first: Any = partials[0]
+    if isinstance(first, Bits):
+        return cast(T, function(*partials))
+    made = [every(function, *group) for group in zip(*cast(Any, partials), strict=True)]
+    return cast(T, tuple(made) if type(first) is tuple else type(first)(*made))
+
+
+def choose(condition: Bits, yes: T, no: T) -> T:
+    """`yes` where `condition` (width 1) is 1, else `no`, in each of their parts."""
+    if condition.algebra is Ints:  # one test for all parts: folds over integers live on this
+        return yes if condition.value else no
+    return every(lambda x, y: mux(condition, x, y), yes, no)
+
+
+def parts(partial: Any) -> Iterator[Bits]:
+    """All values of a partial result, in order."""
+    if isinstance(partial, Bits):
+        yield partial
+    else:
+        for part in partial:
+            yield from parts(part)
+
+
+def _stride(lanes: T, begin: int, end: int) -> T:
+    return every(lambda x: x.like(x.value[begin:end:2]), lanes)
 
 
 def _join(a: Bits, b: Bits) -> Bits:

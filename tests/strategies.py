@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from hypothesis import strategies as st
 
+from unmask.model.machine import CORE
 from unmask.spec import isa
-from unmask.spec.encoding import CSRS, F_COUNT, Instruction, Kind, Operand
+from unmask.spec.encoding import A_COUNT, F_COUNT, Instruction, Kind, Operand
 from unmask.spec.formats import NEG_INF
 from unmask.spec.machine import Machine
 from unmask.spec.state import MEMORIES, Config
@@ -76,6 +77,9 @@ def images(
     return st.builds(image, st.sampled_from([0, 0x3F80, NEG_INF, 0xC000]), places)
 
 
+# What the core in `rtl/` has of the memories.
+CORE_MEMORIES = ("vector", "fp", "int")
+
 # The core that programs are drawn for: small, so that borders are near.
 SMALL = Config(vlen=8, vector_rows=8, fp_words=16, int_words=16, program_words=64, loop_depth=2)
 
@@ -87,9 +91,11 @@ def operand_values(operand: Operand, config: Config) -> st.SearchStrategy[int]:
         return st.sampled_from([1, 2, 3, 4]) | st.integers(0, most)
     if operand.kind is Kind.F:
         return st.sampled_from([1, 2]) | st.integers(0, F_COUNT - 1)
-    if operand.kind is Kind.CSR:
-        return st.sampled_from(sorted(CSRS.values()))
-    borders = [config.elements(name) + step for name in MEMORIES for step in (-1, 0)]
+    if operand.kind is Kind.A:
+        return st.integers(0, A_COUNT - 1)
+    if operand.choices is not None:
+        return st.sampled_from(sorted(operand.choices.values()))
+    borders = [config.elements(name) + step for name in CORE_MEMORIES for step in (-1, 0)]
     chunks = st.integers(0, config.vector_rows).map(lambda row: row * config.vlen)
     return st.integers(0, 20) | chunks | st.sampled_from(borders) | st.integers(0, most)
 
@@ -97,7 +103,7 @@ def operand_values(operand: Operand, config: Config) -> st.SearchStrategy[int]:
 @st.composite
 def instruction_words(draw: st.DrawFn, row: Instruction, config: Config) -> int:
     """A legal word of one row of the table; most vector addresses are multiples of VLEN."""
-    word = row.opcode
+    word = row.match
     for operand in row.operands:
         values = operand_values(operand, config)
         if row.mnemonic.startswith("V_") and operand.name == "rs1":
@@ -110,7 +116,7 @@ def instruction_words(draw: st.DrawFn, row: Instruction, config: Config) -> int:
 def bodies(draw: st.DrawFn, config: Config, depth: int) -> list[int]:
     """Straight-line words and loops, nested up to `depth`."""
     words: list[int] = []
-    rows = [row for row in isa.TABLE if not row.mnemonic.startswith(("C_LOOP", "C_BREAK"))]
+    rows = [row for row in CORE if not row.mnemonic.startswith(("C_LOOP", "C_BREAK"))]
     vector = [row for row in rows if row.mnemonic.startswith("V_")]
     for _ in range(draw(st.integers(0, 5))):
         if depth and draw(st.integers(0, 3)) == 0:
@@ -140,7 +146,7 @@ def faults(config: Config) -> st.SearchStrategy[int]:
 
 @st.composite
 def programs(draw: st.DrawFn, config: Config = SMALL) -> Case:
-    """A program that mostly does something: registers set up, loops, and often a fault.
+    """A program for the core that mostly does something: registers set up, loops, often a fault.
 
     A fault is one of `faults`, or a loop end that does not match its start.
     """

@@ -10,21 +10,23 @@ from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
+from unmask.proofs.engine import compiled
 from unmask.proofs.engine.obligation import Files, Theorem
 from unmask.proofs.engine.record import Record
 
 FOLDER = Path("build", "proofs")
-_PACKAGES = ("z3-solver", "bitwuzla", "pyosys", "numpy")
+_PACKAGES = ("z3-solver", "bitwuzla", "pyosys", "numpy", "mpmath")
 _ROOT = Path(__file__).resolve().parents[2]
 
 
 @cache
 def _python_and_engines() -> str:
-    """A digest of the specification's and the proofs' sources, and the engines' versions."""
+    """A digest of all sources that a proof can use, and of the engines' versions."""
     digest = hashlib.sha256(sys.version.encode())
+    digest.update(compiled.compiler_version().encode())
     for package in _PACKAGES:
         digest.update(f"{package} {version(package)}\n".encode())
-    for folder in ("spec", "proofs"):
+    for folder in ("spec", "model", "proofs"):
         for path in sorted((_ROOT / folder).rglob("*.py")):
             digest.update(str(path.relative_to(_ROOT)).encode())
             digest.update(path.read_bytes())

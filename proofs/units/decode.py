@@ -9,26 +9,27 @@ from typing import Any
 
 import z3
 
+from unmask.model.machine import CORE
 from unmask.proofs.engine.mutate import Mutation
 from unmask.proofs.engine.obligation import Files, Obligation, Theorem, Values
 from unmask.proofs.units import rtl
-from unmask.spec import isa
-from unmask.spec.encoding import OPCODE, Instruction, Operand
+from unmask.spec.encoding import Instruction, Operand
 
 FILE = rtl.RTL / "frontend" / "unmask_decode.v"
 SMALL_FIELD = 6  # bits; the values of wider fields are not listed, they must all be legal
 
 
 def decodes(files: Files) -> Iterator[Obligation]:
-    """For all 2^32 words, `legal` and each instruction's own output are `isa.decode`'s answer.
+    """For all 2^32 words, `legal` and each instruction's own output are the table's answer.
 
-    Built from the table: opcode, unused bits zero, every operand field names something that
-    exists. No assumptions.
+    Of the part of the table that the core executes (`model.machine.CORE`): opcode, unused bits
+    zero, every operand field names something that exists. All other words are illegal, those
+    of instructions that the core lacks too. No assumptions.
     """
     module = rtl.load(FILE, {}, files)
     word = z3.BitVec("word", 32)
     view = module.view({}, {"word": word}, "once")
-    rows = {row.mnemonic: is_row(row, word) for row in isa.TABLE}
+    rows = {row.mnemonic: is_row(row, word) for row in CORE}
     explain = partial(_explain, word)
     for mnemonic, expected in rows.items():
         got = view[f"is_{mnemonic.lower()}"] == 1
@@ -39,9 +40,7 @@ def decodes(files: Files) -> Iterator[Obligation]:
 
 def is_row(row: Instruction, word: Any) -> Any:
     """Whether a word is a legal instruction of this row."""
-    unused = ~row.used & 0xFFFFFFFF
-    facts = [_field(OPCODE.high, OPCODE.low, word) == row.opcode, word & unused == 0]
-    return z3.And(*facts, *(_legal(operand, word) for operand in row.operands))
+    return z3.And(word & row.match_mask == row.match, *(_legal(operand, word) for operand in row.operands))
 
 
 def _legal(operand: Operand, word: Any) -> Any:
@@ -60,7 +59,7 @@ def _field(high: int, low: int, word: Any) -> Any:
 
 def _explain(word: Any, value: Values) -> str:
     number = value(word)
-    row = isa.decode(number)
+    row = CORE.decode(number)
     return f"word {number:08x} is {row.mnemonic if row else 'illegal'}; the RTL disagrees"
 
 

@@ -10,10 +10,10 @@ from typing import Any
 
 import z3
 
+from unmask.model.machine import CORE
 from unmask.proofs.engine.mutate import Mutation
 from unmask.proofs.engine.obligation import Files, Obligation, Theorem, Values
 from unmask.proofs.units import rtl
-from unmask.spec import isa
 from unmask.spec.bits import Bits
 from unmask.spec.encoding import Instruction, Trap
 from unmask.spec.state import Config
@@ -54,12 +54,9 @@ class Registers:
     def load(self, memory: str, address: Bits) -> Bits:
         raise TypeError("a trap is decided from registers alone")
 
-    def reduce(self, reduction: Any, address: Bits, base: Bits, start: Any) -> Any:
-        raise TypeError("a trap is decided from registers alone")
-
 
 def traps(files: Files) -> Iterator[Obligation]:
-    """For every row and all register values, the cause is the table's first rule that holds.
+    """For every row of the core and all register values, the cause is the table's first rule that holds.
 
     Rules come from the rows themselves, run on Z3 terms, in the order of `Trap`; an illegal word
     gives ILLEGAL whatever else is claimed. The loop stack's rules are stated here: start traps on
@@ -78,7 +75,7 @@ def _traps(config: Config, files: Files) -> Iterator[Obligation]:
     values = {name: Bits(Terms, 32, z3.BitVec(name, 32)) for name in ("rs1", "imm18", "vl")}
     stack = {f"stack_{name}": z3.BitVec(f"stack_{name}", 1) for name in ("full", "empty", "match")}
     context = Registers(config, values)
-    for row in (*isa.TABLE, None):
+    for row in (*CORE, None):
         inputs = {
             **{name: z3.BitVecVal(int(_told(name, row)), 1) for name in INPUTS},
             **stack,
@@ -104,7 +101,7 @@ def _told(name: str, row: Instruction | None) -> bool:
     return name == "legal" or name == f"is_{row.mnemonic.lower()}"
 
 
-def _cause(row: Instruction, context: Registers, stack: dict[str, Any]) -> Any:
+def _cause(row: Instruction, context: Any, stack: dict[str, Any]) -> Any:
     """The first rule that holds, by priority."""
     rules = [(cause, condition(context).value == 1) for cause, condition in row.traps]
     if row.mnemonic == "C_LOOP_START":

@@ -1,4 +1,4 @@
-"""Control instructions: hardware loops, CSR writes, stop.
+"""Control instructions: hardware loops, CSR and address register writes, stop.
 
 A loop's remaining count lives in the loop stack; its gp only shows it. So a body that writes the
 counter register changes nothing about the number of iterations, and every program ends.
@@ -6,11 +6,17 @@ counter register changes nothing about the number of iterations, and every progr
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from unmask.spec.bits import Bits, concat
 from unmask.spec.encoding import (
+    CSR_NAMES,
+    CSRS,
     IMM18,
     IMM22,
     RD,
     RS1,
+    RS2,
     Context,
     Effect,
     Instruction,
@@ -18,6 +24,8 @@ from unmask.spec.encoding import (
     Loop,
     Operand,
     Step,
+    Trap,
+    csr_operand,
 )
 
 
@@ -39,7 +47,35 @@ def stop(x: Context) -> Effect:
 
 
 def set_csr(x: Context) -> Effect:
-    return Effect(csrs={"VL": x["rs1"] + x["imm18"]})
+    return Effect(csrs={CSR_NAMES[x.field("rd")]: x["rs1"] + x["imm18"]})
+
+
+def _over_limit(x: Context) -> Bits:
+    """The CSR cannot take the value."""
+    return x["imm18"].const(32, CSRS[CSR_NAMES[x.field("rd")]].limit).ult(x["rs1"] + x["imm18"])
+
+
+def set_address(x: Context) -> Effect:
+    return Effect(registers={"rd": concat(x["rs1"], x["rs2"])})
+
+
+def _published(name: str) -> Callable[[Context], Effect]:
+    """A CSR that a published instruction sets from the register in its rd field."""
+
+    def semantics(x: Context) -> Effect:
+        return Effect(csrs={name: x["rd"]})
+
+    return semantics
+
+
+def _published_row(mnemonic: str, opcode: int, name: str) -> Instruction:
+    return Instruction(
+        mnemonic=mnemonic,
+        opcode=opcode,
+        operands=(Operand(RD, Kind.GP, doc="its new value"),),
+        semantics=_published(name),
+        doc=f"CSR {name} = rd.",
+    )
 
 
 ROWS = (
@@ -59,6 +95,20 @@ ROWS = (
         doc="Next iteration of the innermost loop, which must count in rd; or leave it.",
     ),
     Instruction(
+        mnemonic="C_SET_ADDR_REG",
+        opcode=0x2B,
+        operands=(
+            Operand(RD, Kind.A, written=True),
+            Operand(RS1, Kind.GP, doc="upper 32 bits"),
+            Operand(RS2, Kind.GP, doc="lower 32 bits"),
+        ),
+        semantics=set_address,
+        doc="a[rd] = rs1 * 2**32 + rs2, a byte address.",
+    ),
+    _published_row("C_SET_SCALE_REG", 0x2C, "SCALE"),
+    _published_row("C_SET_STRIDE_REG", 0x2D, "STRIDE"),
+    _published_row("C_SET_V_MASK_REG", 0x2E, "MASK"),
+    Instruction(
         mnemonic="C_BREAK",
         opcode=0x38,
         operands=(),
@@ -68,8 +118,9 @@ ROWS = (
     Instruction(
         mnemonic="C_SET_CSR",
         opcode=0x39,
-        operands=(Operand(RD, Kind.CSR), Operand(RS1, Kind.GP), Operand(IMM18, Kind.IMM)),
+        operands=(csr_operand(), Operand(RS1, Kind.GP), Operand(IMM18, Kind.IMM, default=0)),
         semantics=set_csr,
         doc="CSR rd = rs1 + imm18 modulo 2**32. VL is the vector length in elements.",
+        traps=((Trap.ILLEGAL, _over_limit),),
     ),
 )

@@ -17,7 +17,7 @@ import cocotb
 import numpy as np
 from hypothesis import strategies as st
 
-from unmask.model.machine import Model, Timed
+from unmask.model.machine import CORE, Model, Timed
 from unmask.spec import isa
 from unmask.spec.assembler import assemble, disassemble
 from unmask.spec.encoding import F_COUNT, GP_COUNT, RS1, Trap
@@ -131,7 +131,7 @@ class CoreBench(Clocked):
 
     async def lockstep(self, case: Case) -> None:
         """Load, run to the end, read back."""
-        model, again = (Model(case.words, self.config) for _ in range(2))
+        model, again = (Model(case.words, self.config, CORE) for _ in range(2))
         load_case(model, case)
         load_case(again, case)
         end = [timed.retire for timed in again.trace()][-1]

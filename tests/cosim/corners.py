@@ -7,8 +7,8 @@ must not matter to the next.
 from __future__ import annotations
 
 from unmask.spec.assembler import assemble
-from unmask.spec.state import MEMORIES, Config
-from unmask.tests.strategies import Case
+from unmask.spec.state import Config
+from unmask.tests.strategies import CORE_MEMORIES, Case
 
 # Text of a program for a configuration's VLEN and int SRAM size.
 PROGRAMS = {
@@ -90,5 +90,5 @@ def _memories(config: Config) -> dict[str, tuple[int, ...]]:
     """Every element different, so that a wrong address shows."""
     return {
         name: tuple(place % 0x7F00 + 1 for place in range(config.elements(name)))
-        for name in MEMORIES
+        for name in CORE_MEMORIES
     }

@@ -30,6 +30,10 @@ def mark(swap: Swap) -> str:
     return "".join(f"-{path.parent.name}" for path in swap.values())
 
 
+# What of a configuration the core has: no key SRAM and no memory behind it.
+CORE_SIZES = ("vlen", "vector_rows", "fp_words", "int_words", "program_words", "loop_depth")
+
+
 def quick_simulator() -> str:
     """The simulator that builds fastest here."""
     return "icarus" if available("icarus") else "verilator"
@@ -37,7 +41,8 @@ def quick_simulator() -> str:
 
 def core_parameters(config: Config) -> dict[str, int]:
     """The core's Verilog parameters: a configuration's fields in capitals."""
-    return {name.upper(): value for name, value in asdict(config).items()}
+    sizes = asdict(config)
+    return {name.upper(): sizes[name] for name in CORE_SIZES}
 
 
 def unit_job(

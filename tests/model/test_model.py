@@ -4,11 +4,12 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unmask.model.machine import Model, fold_keys
+from unmask.model.machine import FAST, Model
 from unmask.spec.assembler import assemble
 from unmask.spec.bits import ints
-from unmask.spec.machine import Machine, fold_arrays, fold_integers
+from unmask.spec.machine import Machine
 from unmask.spec.reductions import MaxIndex
+from unmask.spec.vectors import EACH, WHOLE
 from unmask.tests.strategies import SMALL, codes, load_case, logits, programs
 
 
@@ -26,10 +27,15 @@ def test_model_equals_spec(case):
 @given(row=logits(0, 70), start=codes, base=st.integers(0, 0xFFFFFFFF), index=st.integers(0, 99))
 def test_three_folds_are_one(row, start, base, index):
     begin = MaxIndex.lane(ints(16, start), ints(32, index))
-    elements = np.array(row, np.uint16)
+    indices = [(base + lane) % 2**32 for lane in range(len(row))]
     results = {
-        tuple(x.as_int() for x in fold(MaxIndex, elements, ints(32, base), begin))
-        for fold in (fold_integers, fold_arrays, fold_keys)
+        tuple(
+            x.as_int()
+            for x in way.reduce(
+                MaxIndex, begin, way.of(16, np.array(row, int)), way.of(32, np.array(indices, int))
+            )
+        )
+        for way in (EACH, WHOLE, FAST)
     }
     assert len(results) == 1
 

@@ -11,10 +11,11 @@ from unmask.spec.assembler import assemble
 from unmask.spec.encoding import Trap
 from unmask.spec.errors import UsageError
 from unmask.spec.formats import NEG_INF
-from unmask.spec.machine import Machine, Retired, fold_arrays, fold_integers
+from unmask.spec.machine import Machine, Retired
 from unmask.spec.programs.argmax import START_ADDRESS, START_CODE, argmax_rows, pitch
 from unmask.spec.reference.argmax import argmax
 from unmask.spec.state import Config
+from unmask.spec.vectors import EACH, WHOLE
 from unmask.tests.strategies import SMALL, load_case, logits, programs
 
 
@@ -26,7 +27,7 @@ def run(text: str, config: Config = SMALL, **memories: list[int]) -> tuple[Machi
     return machine, list(machine.run())[-1]
 
 
-@pytest.mark.parametrize("fold", [fold_integers, fold_arrays])
+@pytest.mark.parametrize("way", [EACH, WHOLE])
 @given(
     vlen=st.sampled_from([2, 4, 8, 16]),
     rows=st.lists(logits(37, 37), min_size=1, max_size=3),
@@ -34,11 +35,11 @@ def run(text: str, config: Config = SMALL, **memories: list[int]) -> tuple[Machi
     strips=st.none() | st.integers(1, 3),
 )
 @settings(max_examples=60)
-def test_argmax_program_equals_pytorch(fold, vlen, rows, vocabulary, strips):
+def test_argmax_program_equals_pytorch(way, vlen, rows, vocabulary, strips):
     config = Config(vlen=vlen, vector_rows=64)
     step = pitch(vocabulary, vlen)
     machine = Machine(
-        assemble(argmax_rows(len(rows), vocabulary, vlen, strips and strips * vlen)), config, fold
+        assemble(argmax_rows(len(rows), vocabulary, vlen, strips and strips * vlen)), config, way
     )
     machine.state.load("fp", np.array([START_CODE]), START_ADDRESS)
     logit = np.array(rows, np.uint16)[:, :vocabulary]
@@ -61,7 +62,7 @@ def test_true_vocabulary():
     machine = Machine(
         assemble(argmax_rows(1, vocabulary, vlen)),
         Config(vlen=vlen, vector_rows=2048),
-        fold_arrays,
+        WHOLE,
     )
     machine.state.load("fp", np.array([NEG_INF]))
     machine.state.load("vector", row)

@@ -1,0 +1,1 @@
+"""Parts of the assembler: files and lines, names, expressions."""

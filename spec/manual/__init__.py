@@ -1,0 +1,1 @@
+"""The ISA manual: generated pages, the examples in them, and what makes them."""

@@ -1,0 +1,8 @@
+; Two words from word 1 on; a word is four bytes, the lowest first.
+;! load hbm 0: 0xFF 0xFF 0xFF 0xFF 0x04 0x03 0x02 0x01 0x07 0x00 0x00 0x00
+S_ADDI_INT gp1, gp0, 5
+S_ADDI_INT gp2, gp0, 1
+S_ADDI_INT gp3, gp0, 2
+H_LD_INT gp1, gp2, a0, gp3
+C_BREAK
+;! expect int 5: 0x01020304 7 0

@@ -1,0 +1,279 @@
+"""How far the published numerics are from the truth, and how far a softmax state is.
+
+    python -m unmask.spec.manual.published_error            measures, writes published.md
+    python -m unmask.spec.manual.published_error --check    exit code 1 if that would change it
+
+Rows of logits are drawn from a few families, rounded to BF16, and their confidences computed three
+ways: in float64; as the published program does (`unmask.spec.programs.published`, the same
+operations on whole arrays; `tests/spec/test_published.py` holds them to the machine, bit for bit);
+and from the key of a softmax state. A line of the table depends on nothing but its case.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unmask.spec import arith, numerics, softmax
+from unmask.spec.bits import Bits, arrays, ints
+from unmask.spec.formats import NEG_INF, from_float, order_key, to_float
+from unmask.spec.reductions import every, halve
+from unmask.spec.softmax import SoftmaxState
+from unmask.spec.vectors import WHOLE
+
+FILE = Path(__file__).parent / "published.md"
+VLEN = 64
+ROWS = 32  # positions that are ranked against each other
+KS = (1, 2, 4, 8, 16)
+LLADA = 126_464
+
+Draw = Callable[[np.random.Generator, int], NDArray[np.floating]]
+
+
+def _peaked(rng: np.random.Generator, size: int) -> NDArray[np.floating]:
+    """One logit far above the others: confidences from about a half to almost 1."""
+    row = rng.normal(0, 2, size)
+    row[rng.integers(size)] = 2 + np.log(size) + rng.uniform(0, 8)
+    return row
+
+
+def _zipf(rng: np.random.Generator, size: int) -> NDArray[np.floating]:
+    """Logits that fall with the logarithm of their rank, as those of a language model do."""
+    ranks = rng.permutation(size) + 1
+    return rng.uniform(8, 12) - rng.uniform(1.2, 2) * np.log(ranks) + rng.normal(0, 0.5, size)
+
+
+def _close(rng: np.random.Generator, size: int) -> NDArray[np.floating]:
+    """Two good tokens: confidences around a third, all alike."""
+    row = rng.normal(0, 2, size)
+    first, second = rng.choice(size, 2, replace=False)
+    row[[first, second]] = 2.5 + np.log(size) + rng.uniform(0, 0.25, 2)
+    return row
+
+
+FAMILIES: dict[str, Draw] = {
+    "gaussian": lambda rng, size: rng.normal(0, 3, size),
+    "peaked": _peaked,
+    "Zipf": _zipf,
+    "two close": _close,
+    "all negative": lambda rng, size: -8 - np.abs(rng.normal(0, 3, size)),
+}
+
+
+@dataclass(frozen=True)
+class Case:
+    """One line of the table: `groups` times `ROWS` rows of a family."""
+
+    family: str
+    vocabulary: int
+    groups: int
+
+
+CASES = tuple(
+    Case(family, vocabulary, groups)
+    for vocabulary, groups in ((1_024, 8), (16_384, 4), (LLADA, 2))
+    for family in FAMILIES
+)
+
+
+class Sampled(NamedTuple):
+    """Of rows: the first index of the maximum, and the confidence as a BF16 code; shape (n,)."""
+
+    tokens: NDArray[np.int64]
+    confidence: NDArray[np.int64]
+
+
+def published(rows: NDArray[np.uint16], vlen: int, from_zero: bool = False) -> Sampled:
+    """What the published program gives, by its own operations on arrays.
+
+    Args:
+        rows: BF16 codes, shape (n, vocabulary), of whole chunks.
+        vlen: lanes.
+        from_zero: where the running maximum starts.
+    """
+    start = 0 if from_zero else NEG_INF
+    indices, sums = [], []
+    for row in rows:
+        codes = arrays(16, row)
+        keys = order_key(codes).value
+        index = int(np.argmax(keys))
+        greater = keys[index] > order_key(ints(16, start)).value
+        maximum = codes.like(row[index].astype(np.int64) if greater else np.int64(start))
+        weights = WHOLE.table(arith.exp, arith.sub(codes, maximum))
+        wide = WHOLE.table(arith.widen, weights)
+        chunks = WHOLE.tree(wide, vlen, arith.add32, 0x8000_0000)
+        indices.append(index if greater else 0)
+        sums.append([chunk.value for chunk in chunks])
+    columns = np.array(sums, np.int64).T
+    total = arrays(16, np.zeros(len(rows), np.int64))
+    for chunk in columns:  # in order: each sum is rounded to BF16 before the next one joins
+        total = arith.round32(arith.add32(arith.widen(total), arrays(32, chunk)))
+    return Sampled(np.array(indices), np.asarray(arith.reciprocal(total).value))
+
+
+def keys(rows: NDArray[np.uint16]) -> NDArray[np.int64]:
+    """The key of each row's softmax state, shape (n,)."""
+    found = []
+    for row in rows:
+        lanes = softmax.gather(row, arrays(32, np.arange(row.size)))
+        state: Any = every(_first, halve(lanes, SoftmaxState))
+        found.append(softmax.key32(state, ints(1, 0)).value)
+    return np.array(found)
+
+
+def _first(part: Bits) -> Bits:
+    return ints(part.width, int(np.ravel(part.value)[0]))
+
+
+def exact(rows: NDArray[np.uint16]) -> NDArray[np.float64]:
+    """delta of each row in float64, shape (n,): the sum of exp(l - max) over the others."""
+    found = []
+    for row in rows:
+        logits = to_float(row).astype(np.float64)
+        place = int(np.argmax(logits))
+        weights = np.exp(logits - logits[place])
+        weights[place] = 0
+        found.append(weights.sum())
+    return np.array(found)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Of one way to compute confidences: greatest and median relative error, wrong sets."""
+
+    greatest: float
+    median: float
+    sets: int
+    wrong: int
+    tokens: float = 0.0
+
+
+def _compare(
+    confidence: NDArray[np.floating],
+    order: NDArray[np.int64],
+    delta: NDArray[np.float64],
+    wrong_tokens: float = 0.0,
+) -> Measured:
+    """Errors against delta, and the sets of the k first positions in `order`, ascending."""
+    truth = 1 / (1 + delta)
+    error = np.abs(confidence.astype(np.float64) - truth) / truth
+    wrong = 0
+    groups = len(delta) // ROWS
+    for ours, theirs in zip(order.reshape(groups, ROWS), delta.reshape(groups, ROWS), strict=True):
+        ranked = [np.argsort(x, kind="stable") for x in (ours, theirs)]
+        wrong += sum(set(ranked[0][:k]) != set(ranked[1][:k]) for k in KS)
+    return Measured(
+        float(error.max()), float(np.median(error)), groups * len(KS), wrong, wrong_tokens
+    )
+
+
+def rows_of(case: Case) -> NDArray[np.uint16]:
+    """BF16 codes, shape (groups * ROWS, vocabulary); always the same."""
+    seed = zlib.crc32(f"{case.family} {case.vocabulary}".encode())
+    rng = np.random.default_rng(seed)
+    draw = FAMILIES[case.family]
+    return np.array([from_float(draw(rng, case.vocabulary)) for _ in range(case.groups * ROWS)])
+
+
+def measure(case: Case) -> list[Measured]:
+    """Published from -infinity, published from 0.0, float64 rounded to BF16, softmax state."""
+    rows = rows_of(case)
+    delta = exact(rows)
+    truth = np.argmax(to_float(rows), axis=1)
+    results = []
+    got = published(rows, VLEN)
+    for from_zero in (False, True):
+        if from_zero and not (to_float(rows).max(axis=1) > 0).all():  # else it is the same
+            got = published(rows, VLEN, from_zero)
+        shown = to_float(got.confidence.astype(np.uint16))
+        ranks = -order_key(arrays(16, got.confidence)).value
+        results.append(_compare(shown, ranks, delta, float(np.mean(got.tokens != truth))))
+    rounded = from_float(1 / (1 + delta))
+    results.append(_compare(to_float(rounded), -rounded.astype(np.int64), delta))
+    own = keys(rows)
+    values = np.array([float(numerics.value(int(key)) or 0) for key in own])
+    results.append(_compare(1 / (1 + values), own, delta))
+    return results
+
+
+def line(case: Case) -> str:
+    """One line of the table."""
+    first, zero, rounded, state = measure(case)
+    return " | ".join(
+        [
+            f"| {case.vocabulary:,}",
+            case.family,
+            f"{_percent(first.greatest)} ({_percent(first.median)})",
+            f"{first.wrong} of {first.sets}",
+            f"{_percent(zero.greatest)}",
+            f"{zero.wrong} of {zero.sets}",
+            f"{_percent(zero.tokens)}",
+            f"{rounded.wrong} of {rounded.sets}",
+            f"{_small(state.greatest)}",
+            f"{state.wrong} of {state.sets} |",
+        ]
+    )
+
+
+def _percent(share: float) -> str:
+    if share <= 1:
+        return f"{100 * share:.3g}%"
+    return f"{share:.3g} times" if share < 100 else f"{share:,.0f} times"
+
+
+def _small(value: float) -> str:
+    return "0" if value == 0 else f"2**{np.log2(value):.1f}"
+
+
+HEAD = f"""\
+The published sampling program (`spec/programs/published.py`) works in BF16: each weight
+exp(l - max) is rounded to BF16, and so is the running sum after every chunk of VLEN = {VLEN}
+weights, whose own sum is made in FP32 (V_RED_SUM). A running sum of over 512 times what a chunk
+adds does not grow any more. The table compares the program's confidences, and those from the key
+of a softmax state, with float64.
+
+Error: greatest (median) relative error of a confidence. Sets: of {ROWS} positions the k most
+confident, k = {", ".join(map(str, KS))}; how many of these sets are not those of float64. From
+0.0: the running maximum starts from 0.0, as published; tokens: share of wrong ones. If all logits
+are negative it stays at 0.0, and a "confidence" is 1 / sum of exp(l), however great. Rounded: the
+sets of float64 confidences that are rounded to BF16 at the very end, which makes rows equal.
+
+| V | logits | error | sets | from 0.0: error | sets | tokens | rounded | state: error | sets |
+|--:|---|--:|--:|--:|--:|--:|--:|--:|--:|
+"""
+
+
+def text(cases: Sequence[Case] = CASES) -> str:
+    """The section of the manual; takes a few minutes."""
+    lines = []
+    for case in cases:
+        lines.append(line(case))
+        print(lines[-1], file=sys.stderr, flush=True)
+    return HEAD + "\n".join(lines) + "\n"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m unmask.spec.manual.published_error", description=__doc__
+    )
+    parser.add_argument("--check", action="store_true", help="compare only")
+    arguments = parser.parse_args(argv)
+    content = text()
+    if arguments.check:
+        same = FILE.read_text(encoding="utf-8") == content
+        print(f"{FILE}: {'as measured' if same else 'differs from what is measured'}")
+        return 0 if same else 1
+    FILE.write_text(content, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
