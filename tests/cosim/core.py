@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from dataclasses import fields
 from typing import Any
 
 import cocotb
@@ -325,7 +324,7 @@ def listing(case: Case) -> str:
 
 
 def config_of(option: dict[str, Any]) -> Config:
-    return Config(**{item.name: option["config"][item.name] for item in fields(Config)})
+    return Config(**option["config"])
 
 
 def to_json(case: Case) -> dict[str, Any]:
