@@ -18,6 +18,15 @@ from unmask.proofs.numerics import (
     softmax_lane,
     widths,
 )
+from unmask.proofs.programs import (
+    elementwise,
+    masks,
+    memory,
+    reductions,
+    scalar,
+    softmax,
+    traps,
+)
 from unmask.proofs.spec import (
     combine,
     first_argmax,
@@ -46,6 +55,13 @@ WRITTEN = (
     pair_bound,
     widths,
     key_code,
+    scalar,
+    elementwise,
+    reductions,
+    masks,
+    softmax,
+    memory,
+    traps,
     decode,
     strip,
     loop_stack,

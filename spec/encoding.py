@@ -305,7 +305,6 @@ class Span:
 
     first: Bits
     end: Bits
-    write: bool = False
 
 
 @dataclass(frozen=True)

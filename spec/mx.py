@@ -21,7 +21,6 @@ from functools import reduce
 from unmask.spec.arith import BF16, OFFSET, normalise, round_magnitude, unpack
 from unmask.spec.bits import Bits, concat, mux
 
-SCALE_BIAS = 127
 SCALE_NAN = 0xFF
 BF16_LARGEST = 0x7F7F
 SATURATED, INEXACT = 1, 2  # flags of `dequantise`

@@ -22,7 +22,6 @@ normal maximum, and beside a big maximum only its equals weigh anything: slot 0 
 from __future__ import annotations
 
 from fractions import Fraction
-from functools import cache
 from math import isqrt
 from operator import add
 from typing import NamedTuple
@@ -30,9 +29,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from unmask.spec.bits import Bits, arrays, concat, ints, lut, mux
+from unmask.spec.bits import Bits, concat, lut, mux
 from unmask.spec.formats import EMPTY_KEY, NAN, NEG_INF, POS_INF, order_key
-from unmask.spec.reductions import INDEX_WIDTH, choose, every
+from unmask.spec.reductions import INDEX_WIDTH, choose
 
 # Widths: the budget that they come from is in `unmask.spec.numerics`.
 T_FRACTION = 17  # fraction bits of t = l * log2(e)
@@ -249,29 +248,20 @@ class SoftmaxState:
         )
 
 
-@cache
-def lane_table() -> State:
-    """The lanes of all 65,536 codes on arrays, made from the semantics; index 0. About 6 MiB."""
-    codes = np.arange(1 << 16)
-    lanes = SoftmaxState.lane(arrays(16, codes), arrays(INDEX_WIDTH, np.zeros_like(codes)))
-    return every(lambda x: x.like(np.broadcast_to(x.value, codes.shape)), lanes)
+def lane_of(code: Bits) -> State:
+    """The lane of one element but for its index, for which 0 stands: a function of its code."""
+    return SoftmaxState.lane(code, code.const(INDEX_WIDTH, 0))
 
 
-def gather(codes: NDArray[np.integer], index: Bits) -> State:
-    """The lanes of many elements by `lane_table`, on arrays.
+class Placed:
+    """`SoftmaxState` over lanes that `lane_of` gave, and what it left out."""
 
-    Args:
-        codes: BF16 bit patterns, shape (n,).
-        index: 32 bits, of as many elements.
-    """
-    lanes: State = every(lambda x: x.like(x.value[codes]), lane_table())
-    return lanes._replace(index=index)
+    combine = staticmethod(SoftmaxState.combine)
 
-
-@cache
-def known_lane(code: int) -> State:
-    """The lane of a code on integers, remembered; index 0, to be replaced."""
-    return SoftmaxState.lane(ints(16, code), ints(INDEX_WIDTH, 0))
+    @staticmethod
+    def lane(state: State, index: Bits, flags: Bits | None = None) -> State:
+        """The lane with its index, and flags if it has some."""
+        return state._replace(index=index, flags=state.flags if flags is None else flags)
 
 
 # -- the end of a row --

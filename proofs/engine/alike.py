@@ -36,10 +36,9 @@ def touching(premises: Iterable[Any], goal: Any) -> tuple[Any, ...]:
         near = [(premise, ids) for premise, ids in left if ids & reached]
         if not near:
             return tuple(kept)
-        for premise, ids in near:
-            kept.append(premise)
-            reached |= ids
         left = [(premise, ids) for premise, ids in left if not ids & reached]
+        kept += (premise for premise, _ in near)
+        reached = reached.union(*(ids for _, ids in near))
 
 
 class Proven:

@@ -11,7 +11,10 @@ import z3
 
 
 def check(facts: Iterable[Any], timeout_s: float) -> str:
-    """Whether the facts can be met together: "sat", "unsat" or "unknown"."""
+    """Whether the facts can be met together: "sat", "unsat" or "unknown".
+
+    Unknown too where it does not take what z3 writes, such as functions of z3's own.
+    """
     writer = z3.Solver()
     for fact in facts:
         writer.add(fact)
@@ -20,6 +23,9 @@ def check(facts: Iterable[Any], timeout_s: float) -> str:
     end = time.monotonic() + timeout_s
     parser = bitwuzla.Parser(bitwuzla.TermManager(), bitwuzla.Options())
     parser.configure_terminator(lambda: time.monotonic() > end)
-    parser.parse(text, True, False)
+    try:
+        parser.parse(text, True, False)
+    except bitwuzla.BitwuzlaException:
+        return "unknown"
     names = {bitwuzla.Result.SAT: "sat", bitwuzla.Result.UNSAT: "unsat"}
     return names.get(parser.bitwuzla().check_sat(), "unknown")

@@ -18,7 +18,7 @@ import z3
 
 from unmask.proofs.engine.obligation import Enumeration, Files, Obligation, Theorem
 from unmask.proofs.numerics.key_code import arithmetic
-from unmask.spec.bits import Bits
+from unmask.spec.bits import Bits, arrays
 from unmask.spec.formats import describe
 from unmask.spec.reductions import INDEX_WIDTH, choose, parts
 from unmask.spec.softmax import (
@@ -31,9 +31,10 @@ from unmask.spec.softmax import (
     SLOTS,
     SoftmaxState,
     State,
-    lane_table,
+    lane_of,
 )
 from unmask.spec.terms import const, var
+from unmask.spec.vectors import WHOLE
 
 Combine = Callable[[State, State], State]
 LEAST_NORMAL, MOST_NORMAL = 0xFFFF - (0x8000 + BIG_MAGNITUDE - 1), 0x8000 + BIG_MAGNITUDE - 1
@@ -158,7 +159,8 @@ def closure(combine: Combine, files: Files) -> Iterator[Obligation | Enumeration
     bounded = (s <= LARGEST_SLICE * m, t <= LARGEST_SLICE * n, m + n <= MOST_ELEMENTS)
     fits = z3.And(s + t <= LARGEST_SLICE * (m + n), s + t < 1 << SLOT_WIDTH)
     yield arithmetic("sums", fits, *bounded)
-    yield Enumeration("lanes", 1 << 16, partial(_uncanonical, lane_table()))
+    lanes = WHOLE.table(lane_of, arrays(16, np.arange(1 << 16)))
+    yield Enumeration("lanes", 1 << 16, partial(_uncanonical, lanes))
 
 
 def _uncanonical(lanes: State) -> str | None:

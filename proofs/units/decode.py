@@ -40,7 +40,9 @@ def decodes(files: Files) -> Iterator[Obligation]:
 
 def is_row(row: Instruction, word: Any) -> Any:
     """Whether a word is a legal instruction of this row."""
-    return z3.And(word & row.match_mask == row.match, *(_legal(operand, word) for operand in row.operands))
+    return z3.And(
+        word & row.match_mask == row.match, *(_legal(operand, word) for operand in row.operands)
+    )
 
 
 def _legal(operand: Operand, word: Any) -> Any:

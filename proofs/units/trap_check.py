@@ -56,7 +56,7 @@ class Registers:
 
 
 def traps(files: Files) -> Iterator[Obligation]:
-    """For every row of the core and all register values, the cause is the table's first rule that holds.
+    """For every row of the core, all register values: the cause is the first rule that holds.
 
     Rules come from the rows themselves, run on Z3 terms, in the order of `Trap`; an illegal word
     gives ILLEGAL whatever else is claimed. The loop stack's rules are stated here: start traps on

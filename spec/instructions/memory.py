@@ -37,7 +37,7 @@ from unmask.spec.encoding import (
     TrapRule,
     Write,
 )
-from unmask.spec.instructions.rules import length_of, misaligned, outside, vector_length
+from unmask.spec.instructions.rules import length_of, misaligned, outside, padded, vector_length
 
 ADDRESS_WIDTH = 72  # a 64-bit base plus a 64-bit offset in bytes never overflows
 WORD = 4  # bytes of an integer
@@ -79,9 +79,7 @@ def scale_address(x: Context, base: str, offset: Bits, layout: Layout) -> Bits:
     return scales + block.zext(ADDRESS_WIDTH)
 
 
-def spans(
-    x: Context, base: str, first: Bits, last: Bits, layout: Layout, write: bool = False
-) -> tuple[Span, ...]:
+def spans(x: Context, base: str, first: Bits, last: Bits, layout: Layout) -> tuple[Span, ...]:
     """Bytes between the elements number `first` and `last`; nothing if last < first.
 
     Args:
@@ -90,12 +88,12 @@ def spans(
     begin = element_address(x, base, first, layout)
     end = element_address(x, base, last, layout)
     moved = first.ult(last)
-    elements = Span(begin, mux(moved, end, begin), write)
+    elements = Span(begin, mux(moved, end, begin))
     if layout.element is None:
         return (elements,)
     begin = scale_address(x, base, first, layout)
     end = scale_address(x, base, last - 1, layout) + 1
-    return (elements, Span(begin, mux(moved, end, begin), write))
+    return (elements, Span(begin, mux(moved, end, begin)))
 
 
 def window(transfers: Callable[[Context], tuple[Span, ...]]) -> TrapRule:
@@ -175,14 +173,12 @@ def _rows(x: Context) -> tuple[Bits, Bits]:
     return first, mux(rows.ne(0) & x.vl.ne(0), last, first)
 
 
-def _transfers(write: bool) -> Callable[[Context], tuple[Span, ...]]:
-    def transfers(x: Context) -> tuple[Span, ...]:
-        return spans(x, "rs2", *_rows(x), layout_of(x), write)
-
-    return transfers
+def _row_spans(x: Context) -> tuple[Span, ...]:
+    return spans(x, "rs2", *_rows(x), layout_of(x))
 
 
 def _misplaced(x: Context) -> Bits:
+    """A row to move begins on no block, or the base on no element; also where nothing is moved."""
     layout = layout_of(x)
     several = ~x.csr("ROWS").ule(1)
     later = several & (_pitch(x) & (layout.block - 1)).ne(0)
@@ -201,12 +197,8 @@ def prefetch(x: Context) -> Effect:
     writes = []
     for row in range(x.number(x.csr("ROWS")) if length else 0):
         codes, _ = fetch(x, "rs2", _row_offset(x, row), length, layout)
-        writes.append(Write("vector", x["rd"] + row * _sram_pitch(x, length), codes))
+        writes.append(Write("vector", x["rd"] + row * padded(x, length), codes))
     return Effect(writes=tuple(writes))
-
-
-def _sram_pitch(x: Context, length: int) -> int:
-    return -(-length // x.vlen) * x.vlen
 
 
 def store(x: Context) -> Effect:
@@ -214,7 +206,7 @@ def store(x: Context) -> Effect:
     layout, length = layout_of(x), x.number(x.vl)
     writes: list[Write] = []
     for row in range(x.number(x.csr("ROWS")) if length else 0):
-        codes = x.read("vector", x["rd"] + row * _sram_pitch(x, length), length)
+        codes = x.read("vector", x["rd"] + row * padded(x, length), length)
         writes += _stored(x, _row_offset(x, row), codes, length, layout)
     return Effect(writes=tuple(writes))
 
@@ -274,10 +266,10 @@ def _vector_row(mnemonic: str, opcode: int, write: bool, doc: str) -> Instructio
             (Trap.MISALIGNED, _misplaced),
             *whole,
             (Trap.RANGE, _sram_outside),
-            window(_transfers(write)),
+            window(_row_spans),
         ),
         cycles=issue_cycles,
-        transfers=_transfers(write),
+        transfers=_row_spans,
         length=length_of(vector_length),
     )
 
@@ -285,12 +277,9 @@ def _vector_row(mnemonic: str, opcode: int, write: bool, doc: str) -> Instructio
 # -- integers and keys --
 
 
-def _word_spans(write: bool) -> Callable[[Context], tuple[Span, ...]]:
-    def transfers(x: Context) -> tuple[Span, ...]:
-        first = x["rs1"].zext(70)
-        return spans(x, "rs2", first, first + x["rs3"].zext(70), Layout(WORD), write)
-
-    return transfers
+def _word_spans(x: Context) -> tuple[Span, ...]:
+    first = x["rs1"].zext(70)
+    return spans(x, "rs2", first, first + x["rs3"].zext(70), Layout(WORD))
 
 
 def _off_word(x: Context) -> Bits:
@@ -358,10 +347,10 @@ def _word_row(mnemonic: str, fn: int, memory: str, write: bool) -> Instruction:
         traps=(
             (Trap.MISALIGNED, _off_word),
             outside(memory, "rd", _given_length),
-            window(_word_spans(write)),
+            window(_word_spans),
         ),
         cycles=issue_cycles,
-        transfers=_word_spans(write),
+        transfers=_word_spans,
         length=length_of(_given_length),
     )
 

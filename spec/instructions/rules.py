@@ -45,7 +45,10 @@ def misaligned(*operands: str) -> TrapRule:
 
 
 def outside(memory: str, operand: str, length: Length) -> TrapRule:
-    """RANGE: not all elements from the operand's address on lie in the memory."""
+    """RANGE: the elements from the operand's address on do not end within the memory.
+
+    A range of no elements may begin right behind the memory's end, but not farther.
+    """
 
     def condition(x: Context) -> Bits:
         end = x[operand].zext(END_WIDTH) + length(x).zext(END_WIDTH)

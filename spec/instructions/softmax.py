@@ -42,9 +42,8 @@ from unmask.spec.instructions.rules import (
     outside,
     vector_length,
 )
-from unmask.spec.softmax import SoftmaxState
+from unmask.spec.softmax import MOST_ELEMENTS, Placed, SoftmaxState, lane_of
 
-MOST_ELEMENTS = 1 << 18  # of one state
 BANS = ("BAN0", "BAN1", "BAN2", "BAN3")
 
 _STATE = Operand(RD, Kind.GP, doc="state: its value modulo 4")
@@ -52,21 +51,7 @@ _READ = Operand(RS1, Kind.GP, doc="state: its value modulo 4")
 _CLEAR = Operand(CLEAR, Kind.CHOICE, default=0, choices=SWITCH, doc="1: empty the state first")
 
 
-def lane_of(code: Bits) -> softmax.State:
-    """The state of one element, but for its index."""
-    return SoftmaxState.lane(code, code.const(32, 0))
-
-
-class _Placed:
-    """The reduction over lanes that are known but for index and flags."""
-
-    combine = staticmethod(SoftmaxState.combine)
-
-    @staticmethod
-    def lane(state: softmax.State, index: Bits, flags: Bits | None = None) -> softmax.State:
-        return state._replace(index=index, flags=state.flags if flags is None else flags)
-
-
+# A banned token counts as -infinity; the flags of its MX element stand all the same.
 def _reduce(x: Context, start: softmax.State, codes: Any, flags: Any, length: int) -> Effect:
     base = x["rs3"]
     for name in BANS:
@@ -75,7 +60,7 @@ def _reduce(x: Context, start: softmax.State, codes: Any, flags: Any, length: in
     indices = x.vectors.map(lambda i, b: b + i, x.vectors.places(length), base)
     lanes = x.vectors.table(lane_of, codes)
     parts = (lanes, indices) if flags is None else (lanes, indices, flags)
-    return Effect(softmax=("rd", x.vectors.reduce(_Placed, start, *parts)))
+    return Effect(softmax=("rd", x.vectors.reduce(Placed, start, *parts)))
 
 
 def _start(x: Context) -> softmax.State:

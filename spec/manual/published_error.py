@@ -17,16 +17,15 @@ import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from unmask.spec import arith, numerics, softmax
-from unmask.spec.bits import Bits, arrays, ints
+from unmask.spec.bits import arrays, ints
 from unmask.spec.formats import NEG_INF, from_float, order_key, to_float
-from unmask.spec.reductions import every, halve
-from unmask.spec.softmax import SoftmaxState
+from unmask.spec.state import EMPTY_SOFTMAX
 from unmask.spec.vectors import WHOLE
 
 FILE = Path(__file__).parent / "published.md"
@@ -123,14 +122,10 @@ def keys(rows: NDArray[np.uint16]) -> NDArray[np.int64]:
     """The key of each row's softmax state, shape (n,)."""
     found = []
     for row in rows:
-        lanes = softmax.gather(row, arrays(32, np.arange(row.size)))
-        state: Any = every(_first, halve(lanes, SoftmaxState))
+        lanes = WHOLE.table(softmax.lane_of, arrays(16, row))
+        state = WHOLE.reduce(softmax.Placed, EMPTY_SOFTMAX, lanes, WHOLE.places(row.size))
         found.append(softmax.key32(state, ints(1, 0)).value)
     return np.array(found)
-
-
-def _first(part: Bits) -> Bits:
-    return ints(part.width, int(np.ravel(part.value)[0]))
 
 
 def exact(rows: NDArray[np.uint16]) -> NDArray[np.float64]:

@@ -170,9 +170,7 @@ def _outcome(
     failure = found.pop("failure")
     if failure is None and (tests == 0 or failures or not found["examples"]):
         # Either it was cut off, or the bench itself broke: the log says which.
-        failure = (
-            f"the simulation gave no result within {job.limit_s} s: see {folder / 'run.log'}"
-        )
+        failure = f"the simulation gave no result within {job.limit_s} s: see {folder / 'run.log'}"
     case, before, counterexample = found.pop("case"), found.pop("before"), None
     if failure is not None and case is not None:
         counterexample = folder / "counterexample.json"
