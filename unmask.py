@@ -29,11 +29,17 @@ def main() -> int:
 
     words = sys.argv[1:]
     if not words or words[0] not in COMMANDS:
-        print("usage: unmask COMMAND ...\n")
-        for name, (_, text) in COMMANDS.items():
-            print(f"  {name:8} {text}")
-        return 0 if words in ([], ["-h"], ["--help"]) else 2
+        from unmask.spec.commands.shell import guarded
+
+        return guarded(lambda: _usage(words))
     module = importlib.import_module(COMMANDS[words[0]][0])
     # The specification's commands share one parser, so they see their own name again.
     arguments = words if module.__name__ == "unmask.spec.__main__" else words[1:]
     return int(module.main(arguments))
+
+
+def _usage(words: list[str]) -> int:
+    print("usage: unmask COMMAND ...\n")
+    for name, (_, text) in COMMANDS.items():
+        print(f"  {name:8} {text}")
+    return 0 if words in ([], ["-h"], ["--help"]) else 2

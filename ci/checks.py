@@ -17,7 +17,7 @@ from unmask.proofs.engine import ledger, yosys
 from unmask.proofs.engine.record import PROVEN
 from unmask.spec import binding as bindings
 from unmask.spec import command, isa
-from unmask.spec.manual import pages
+from unmask.spec.manual import pages, published_error
 from unmask.spec.state import Config
 from unmask.tests.cosim import jobs
 from unmask.tests.cosim.paths import ROOT, RTL
@@ -69,6 +69,25 @@ def pytest(*folders: str) -> Result:
     if done.returncode or re.search(r"\d+ (skipped|xfailed|xpassed)", done.stdout):
         return Result(FAIL, count, "tests", done.stdout[-6000:] + done.stderr[-2000:])
     return Result(PASS, count, "tests")
+
+
+def mutants(*modules: str) -> Result:
+    """Every mutant of the specification's modules is noticed by a witness, or listed."""
+    words = [word for name in modules for word in ("--module", name)]
+    done = _command(sys.executable, "-m", "unmask.tests.mutants", "--jobs", "1", *words)
+    found = re.search(r"([\d,]+) mutants", done.stdout)
+    count = int(found[1].replace(",", "")) if found else 0
+    if done.returncode or not count:
+        return Result(FAIL, count, "mutants", done.stdout[-6000:] + done.stderr[-2000:])
+    return Result(PASS, count, "mutants")
+
+
+def published_numerics() -> Result:
+    """The manual's table of errors is what measuring gives."""
+    done = _command(sys.executable, "-m", "unmask.spec.manual.published_error", "--check")
+    if done.returncode:
+        return Result(FAIL, 0, "rows", done.stdout[-2000:] + done.stderr[-2000:])
+    return Result(PASS, len(published_error.CASES), "rows")
 
 
 # -- Verilog as text ---------------------------------------------------------------------------

@@ -117,15 +117,41 @@ def _lint(scope: Scope) -> list[Task]:
 def _tests(scope: Scope) -> list[Task]:
     if not scope.own:
         return []
-    shared = (*SPEC, "tests/strategies.py", "tests/conftest.py", "ci/checks.py")
+    shared = (*SPEC, "model", "tests/strategies.py", "tests/scenes.py", "tests/witness",
+              "tests/logit_rows.py", "tests/conftest.py", "ci/checks.py")  # fmt: skip
     return [
         Task("property tests", "tests of spec", checks.pytest, ("tests/spec", "tests/reference"),
              (*shared, "tests/spec", "tests/reference"), cost=45),
         Task("property tests", "tests of model", checks.pytest, ("tests/model",),
              (*shared, "model", "tests/model")),
+        Task("property tests", "published numerics", checks.published_numerics, (),
+             (*SPEC, "ci/checks.py"), cost=100),
         Task("property tests", "regressions", checks.pytest, ("tests/regressions",),
              (*COSIM, "tests/conftest.py", "rtl", "tests/regressions"), cost=10),
     ]  # fmt: skip
+
+
+# In groups of about the same time, so that two can run side by side.
+MUTANT_GROUPS = (
+    ("formats", "reductions", "arith"),
+    ("mx", "softmax"),
+    ("instructions.rules", "instructions.control", "instructions.scalar", "instructions.vector"),
+    ("instructions.masks",),
+    ("instructions.memory", "instructions.softmax"),
+)
+
+
+def _spec_mutants(scope: Scope) -> list[Task]:
+    if not scope.own or scope.swap:
+        return []
+    needs = (*SPEC, "tests/witness", "tests/mutants", "tests/scenes.py", "tests/strategies.py",
+             "tests/quality/equivalent_mutants.toml", "model", "ci/checks.py")  # fmt: skip
+    return [
+        Task(
+            "spec mutants", f"mutants of {', '.join(group)}", checks.mutants, group, needs, cost=120
+        )
+        for group in MUTANT_GROUPS
+    ]
 
 
 def _theorems(scope: Scope) -> list[Task]:
@@ -274,6 +300,7 @@ STEPS = (
     Step("style", "ruff and mypy on all Python", _style),
     Step("lint", "Verilator -Wall, Yosys check, the generated header and manual", _lint),
     Step("property tests", "spec against PyTorch, model against spec, interpretations", _tests),
+    Step("spec mutants", "each change of an operator in spec is noticed", _spec_mutants),
     Step("theorems", "the proof ledger, with witnesses and twins", _theorems),
     Step("unit cosimulation", "each bound unit against its contract", _unit_cosim),
     Step("core lockstep", "the core against spec, and to the cycle against model", _core_cosim),

@@ -1,20 +1,17 @@
 """`python -m unmask.spec`: assemble, disassemble and run programs; pack logits; print the table.
 
 Exit code 0; 1 if `run` ends in a trap; 2 with one line on bad input. Arrays of any shape are taken
-in C order. Output files are written whole or not at all.
+in C order. Output files are written whole or not at all, and never in the place of an input.
 """
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 
 from unmask.spec.commands import logits, programs, run, table
 from unmask.spec.commands.options import Parser
-from unmask.spec.errors import UsageError
-
-INTERRUPTED = 130  # as shells say it: 128 and the signal's number
+from unmask.spec.commands.shell import guarded
 
 
 def parser() -> Parser:
@@ -26,21 +23,12 @@ def parser() -> Parser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    try:
-        arguments = parser().parse_args(argv)
-        return int(arguments.call(arguments))
-    except UsageError as error:
-        print(str(error).replace("\n", " "), file=sys.stderr)
-        return 2
-    except MemoryError as error:
-        print(f"out of memory: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return INTERRUPTED
-    except BrokenPipeError:  # the reader of our output has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+    return guarded(lambda: _called(argv))
+
+
+def _called(argv: Sequence[str] | None) -> int:
+    arguments = parser().parse_args(argv)
+    return int(arguments.call(arguments))
 
 
 if __name__ == "__main__":

@@ -11,8 +11,9 @@ One statement a line; `;` and `//` start a comment.
 Registers are `gp0` to `gp15` (or one hex digit, `gpA`), `f0` to `f7` and `a0` to `a7`. CSRs (`VL`)
 and choices (`E4M3_B32`, `GE`) go by name or by number. Numbers are expressions
 (`unmask.spec.assembly.expressions`) of decimal, 0x and 0b numbers, labels and `.equ` names, which
-may stand before what they refer to. Trailing operands that have a default may be left out;
-trailing zeros too many are let pass, because published programs have them (`C_BREAK 0, 0, 0`).
+may stand before what they refer to; the names of registers, CSRs, choices and mnemonics are
+reserved. Trailing operands that have a default may be left out; trailing zeros too many are let
+pass, because published programs have them (`C_BREAK 0, 0, 0`).
 """
 
 from __future__ import annotations
@@ -45,15 +46,10 @@ _DIRECTIVES = (".equ", ".include", ".word")
 _LABEL = re.compile(rf"\s*({NAME})\s*:")
 _HEAD = re.compile(r"\s*([^\s,]+)")
 _BANKS = {Kind.GP: ("gp", GP_COUNT), Kind.F: ("f", F_COUNT), Kind.A: ("a", A_COUNT)}
-# A label of such a name would be mistaken for what stands in the operand's place.
+# A label of such a name, or of a CSR's or a choice's, would be mistaken for what stands in the
+# operand's place.
 _REGISTER = re.compile(r"gp[0-9A-Fa-f]|gp[0-9]{2}|[fa][0-9]")
-_CHOICES = {
-    name
-    for row in isa.TABLE
-    for operand in row.operands
-    if operand.kind is Kind.CHOICE
-    for name in operand.choices or ()
-}
+_CHOICES = {name for row in isa.TABLE for operand in row.operands for name in operand.choices or ()}
 
 
 def assemble(text: str, file: str = "<text>") -> list[int]:

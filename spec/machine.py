@@ -13,25 +13,22 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from unmask.spec import isa
+from unmask.spec import isa, loops
 from unmask.spec.bits import Bits, known
 from unmask.spec.encoding import (
-    OPCODE,
+    STATE_COUNT,
     WORD_BITS,
     Effect,
     Instruction,
     Kind,
-    Loop,
     Trap,
     Write,
 )
 from unmask.spec.errors import UsageError
 from unmask.spec.softmax import State as Softmax
 from unmask.spec.state import MEMORIES, Config, State, plain
-from unmask.spec.state import Loop as LoopEntry
 from unmask.spec.vectors import EACH, Each, Whole
 
-_START, _END = (isa.BY_MNEMONIC[name].opcode for name in ("C_LOOP_START", "C_LOOP_END"))
 WIDTH = {name: 8 * np.dtype(dtype).itemsize for name, dtype in MEMORIES.items()}
 _REGISTERWIDTH = {Kind.GP: 32, Kind.F: 16, Kind.A: 64}
 
@@ -175,8 +172,12 @@ class Operands:
         values = self._state.memories[memory][first : first + length * step : step][:length]
         return self.vectors.of(WIDTH[memory], values)
 
+    def state_number(self, operand: str) -> int:
+        """Which softmax state an operand names: its register's value modulo 4."""
+        return self._gp[self._fields[operand][1]] % STATE_COUNT
+
     def softmax(self, operand: str) -> Softmax:
-        number = self._gp[self._fields[operand][1]] % len(self._state.softmax)
+        number = self.state_number(operand)
         self.reads.append(Access("softmax", number, number + 1))
         return self._state.softmax[number]
 
@@ -279,7 +280,7 @@ class Machine:
         operands.bind(decoded.fields)
         row = decoded.row
         target, examined = state.pc + 1, 0
-        if row.opcode == _START or row.opcode == _END:
+        if row.opcode == loops.START or row.opcode == loops.END:
             cause, target, examined = self._loop_target(decoded)
             if cause is not Trap.NONE:
                 return self._refuse(decoded.word, cause, examined)
@@ -299,32 +300,11 @@ class Machine:
 
     def _loop_target(self, decoded: Decoded) -> tuple[Trap, int, int]:
         """The LOOP trap or NONE, the next pc, the words examined to find it."""
-        pc, loops = self.state.pc, self.state.loops
-        if decoded.row.opcode == _END:
-            if not loops or loops[-1].register != decoded.fields["rd"][1]:
-                return Trap.LOOP, pc + 1, 0
-            return Trap.NONE, loops[-1].start if loops[-1].count > 1 else pc + 1, 0
-        if len(loops) == self.config.loop_depth:
-            return Trap.LOOP, pc + 1, 0
-        if decoded.fields["imm22"][1]:
-            return Trap.NONE, pc + 1, 0
-        end = self._loop_end(pc + 1)
-        if end is None:
-            return Trap.LOOP, pc + 1, len(self.program) - pc
-        return Trap.NONE, end + 1, end - pc
-
-    def _loop_end(self, pc: int) -> int | None:
-        """The C_LOOP_END that matches a loop whose body starts at pc, by opcodes alone."""
-        nesting = 0
-        for place in range(pc, len(self.program)):
-            opcode = OPCODE.get(self.program[place])
-            if opcode == _START:
-                nesting += 1
-            elif opcode == _END:
-                if nesting == 0:
-                    return place
-                nesting -= 1
-        return None
+        pc, stack = self.state.pc, self.state.loops
+        if decoded.row.opcode == loops.END:
+            return *loops.after_end(pc, stack, decoded.fields["rd"][1]), 0
+        count = decoded.fields["imm22"][1]
+        return loops.after_start(self.program, pc, stack, self.config.loop_depth, count)
 
     def _apply(self, decoded: Decoded, effect: Effect, target: int, examined: int) -> Retired:
         state, fields = self.state, decoded.fields
@@ -344,7 +324,9 @@ class Machine:
             kind, number = fields[name]
             self._set(record, kind, number, value.value)
         if effect.loop is not None:
-            self._turn(record, effect)
+            register, count = fields["rd"][1], self._operands.field("imm22")
+            left = loops.turn(state.loops, effect.loop, state.pc, count, register)
+            self._set(record, Kind.GP, register, left)
         for memory, where, what in effect.stores:
             state.memories[memory][where.value] = what.value
             record.store = (memory, where.value, what.value)
@@ -355,28 +337,13 @@ class Machine:
             record.csr = (name, what.value)
         if effect.softmax is not None:
             operand, new = effect.softmax
-            number = state.gp[fields[operand][1]] % len(state.softmax)
+            number = self._operands.state_number(operand)
             state.softmax[number] = new
             record.softmax = (number, plain(new))
         state.pc = target
         self.order += 1
         self.stopped = effect.stop
         return record
-
-    def _turn(self, record: Retired, effect: Effect) -> None:
-        """What a loop's start and end do to the loop stack."""
-        loops = self.state.loops
-        if effect.loop is Loop.START:
-            count = effect.registers["rd"].value
-            if count > 0:
-                register = self._operands.field("rd")
-                loops.append(LoopEntry(self.state.pc + 1, count, register))
-            return
-        entry = loops[-1]
-        entry.count -= 1
-        self._set(record, Kind.GP, entry.register, entry.count)
-        if entry.count == 0:
-            loops.pop()
 
     def _set(self, record: Retired, kind: Kind, number: int, value: int) -> None:
         """Write a register; gp0 and f0 ignore it."""
@@ -428,7 +395,7 @@ class Machine:
             return None
         undefined = tuple((x.memory, x.first, x.end) for x in writes)
         if effect.softmax is not None:
-            number = self.state.gp[decoded.fields["rd"][1]] % len(self.state.softmax)
+            number = self._operands.state_number(effect.softmax[0])
             undefined = (("softmax", number, number + 1),)
         pc = self.state.pc
         vl = self.state.csrs["VL"]
@@ -458,7 +425,7 @@ class Machine:
             return False
         written += [Access(memory, x.as_int(), x.as_int() + 1) for memory, x, _ in effect.stores]
         if effect.softmax is not None:
-            number = self.state.gp[decoded.fields[effect.softmax[0]][1]] % len(self.state.softmax)
+            number = self._operands.state_number(effect.softmax[0])
             written.append(Access("softmax", number, number + 1))
         return not any(
             access.memory == memory and access.first < end and first < access.end

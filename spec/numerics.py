@@ -65,12 +65,17 @@ T3 (selection)   with B = `bound`, |value(key) - delta| <= B(value(key)). So if 
                  k-th and the (k+1)-th key are farther apart than the sum of their bounds, the k
                  rows of least key are the k rows of least delta: the selected set is the one of
                  exact arithmetic. Keys ascend, and B(x) + x and x - B(x) are increasing in x, so
-                 all pairs across the border are decided by the two rows at it. See `certified`.
+                 all pairs across the border are decided by the two rows at it. See `certified`;
+                 the proof runs it, `decided`, `bound` and `c` themselves, on real numbers.
 
-T4 (order-free)  A state is a function of the multiset of (code, active, flags) and of the least
-                 index of a maximum: `combine` is associative and commutative with an identity. So
-                 order, chunking, VLEN, tree shape, sharding, and whether an operand comes from
-                 memory or SRAM cannot be seen in it, nor in the key.
+T4 (order-free)  A state is a function of the multiset of (code, flags) of the active elements and
+                 of the least index of a maximum: `combine` is associative and commutative with an
+                 identity. So order, chunking, VLEN, tree shape and sharding cannot be seen in it,
+                 nor in the key. Whether an operand comes from memory or SRAM shows in two bits
+                 and nowhere else: H_RED_SM records in `flags` what dequantising MX elements did
+                 to them (MX_SATURATED, MX_INEXACT); H_PREFETCH_V keeps no flags, and so V_RED_SM
+                 of what it fetched adds none. Of BF16 there are none. S_SM_FLAGS alone reads
+                 them; the key and all else that is read from a state do not depend on them.
 
 T5 (ties)        The key is a function of the multiset of codes: rows that are permutations of each
                  other have equal keys, and the rank's next criterion, the position, decides.
@@ -108,6 +113,7 @@ from unmask.spec.softmax import EMPTY, KEY_BIAS, KEY_MANTISSA, NAN_FIRST, NAN_LA
 
 RHO = Fraction(13301, 10**9)  # greatest relative error of a weight; it is above 1.33004e-5
 R = RHO + Fraction(1, 1 << 24)  # ... with what the key truncates
+UNIT = Fraction(1, 1 << 64)  # of the maximum's term: an element's loss at the window's end is less
 LARGEST = 99 * (1 << KEY_MANTISSA) - 1  # the last key of a number: exponent 17, all ones
 
 DType = Literal["exact", "bfloat16", "float32"]
@@ -115,7 +121,7 @@ DType = Literal["exact", "bfloat16", "float32"]
 
 def c(n: int) -> Fraction:
     """The absolute part of the error of delta, for a row of n elements: each is cut once."""
-    return Fraction(n, 1 << 64)
+    return n * UNIT
 
 
 def value(key: int) -> Fraction | None:
@@ -160,7 +166,7 @@ def bound(delta_hw: Fraction, n: int) -> Fraction:
     """B: how far the real delta of a row of n elements can be from the value of its key.
 
     From T1 with h the value: delta <= (h + c) / (1 - r) and delta >= (h - c) / (1 + r), and the
-    first is the farther one.
+    first is the farther one. Also of Z3's reals, like `c`: the proof of T3 runs it on them.
     """
     return (R * delta_hw + c(n)) / (1 - R)
 

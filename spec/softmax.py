@@ -15,6 +15,10 @@ A slot is an exact integer sum at an absolute position and depends on nothing bu
 the multiset of elements, so order, chunking and sharding cannot be seen in it. Widths and the
 error theorem are in `unmask.spec.numerics`.
 
+Two flags of a state say what dequantising MX elements did to any of them. H_RED_SM records it;
+H_PREFETCH_V, which dequantises too, does not, so that V_RED_SM of what it fetched leaves the same
+state but for the flags.
+
 An element is *normal* if abs(l) < 2**14. A *big* one (finite or infinite) weighs nothing beside a
 normal maximum, and beside a big maximum only its equals weigh anything: slot 0 counts them.
 """
@@ -29,6 +33,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from unmask.spec import mx
 from unmask.spec.bits import Bits, concat, lut, mux
 from unmask.spec.formats import EMPTY_KEY, NAN, NEG_INF, POS_INF, order_key
 from unmask.spec.reductions import INDEX_WIDTH, choose
@@ -43,7 +48,7 @@ SLOTS, SLICE = 5, 16
 SLOT_WIDTH, COUNT_WIDTH, BIN_WIDTH = 34, 19, 12
 MOST_ELEMENTS = 1 << 18  # in one state; 2**18 * (2**16 - 1) < 2**34
 
-MX_SATURATED, MX_INEXACT = 1, 2  # flags of a lane
+MX_SATURATED, MX_INEXACT = mx.SATURATED, mx.INEXACT  # flags of a lane
 
 # The first magnitude code that is big: exponent field 141, 2**14.
 BIG_MAGNITUDE = 141 << 7
@@ -142,7 +147,7 @@ class State(NamedTuple):
     top: Bits  # 12 bits: biased bin of the maximum, at least 5 where it is normal
     slots: tuple[Bits, ...]  # 5 of 34 bits, highest bin first; at most count * 65,535 each
     count: Bits  # type: ignore[assignment]  # 19 bits: elements, at most 2**18
-    flags: Bits  # 2 bits: MX_SATURATED, MX_INEXACT of any element
+    flags: Bits  # 2 bits: MX_SATURATED, MX_INEXACT of any element that H_RED_SM dequantised
 
 
 def mantissa(fraction: Bits) -> Bits:
@@ -192,7 +197,7 @@ class SoftmaxState:
             code: BF16, 16 bits; a banned token is given as -infinity (0xFF80).
             index: 32 bits.
             active: 1 bit.
-            flags: 2 bits, MX_SATURATED and MX_INEXACT.
+            flags: 2 bits, MX_SATURATED and MX_INEXACT (`mx.dequantise`); none if not given.
         """
         magnitude = code & 0x7FFF
         normal = magnitude.ult(code.const(16, BIG_MAGNITUDE))

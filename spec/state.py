@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from unmask.spec.bits import Bits, ints
 from unmask.spec.encoding import A_COUNT, CSRS, F_COUNT, GP_COUNT, STATE_COUNT
 from unmask.spec.errors import UsageError
+from unmask.spec.loops import Entry
 from unmask.spec.reductions import parts
 from unmask.spec.softmax import SoftmaxState
 from unmask.spec.softmax import State as Softmax
@@ -24,6 +25,7 @@ MEMORIES = {
     "hbm": np.uint8,
 }
 MOST_ELEMENTS = 1 << 30  # of vector SRAM
+ALL = (0, -1)  # stands for the window that is all of HBM, whatever its size
 EMPTY_SOFTMAX: Softmax = SoftmaxState.empty(ints(1, 0))
 
 
@@ -107,20 +109,12 @@ class Config:
 
 
 @dataclass
-class Loop:
-    """An entry of the loop stack: first word of the body, iterations left, counting register."""
-
-    start: int
-    count: int
-    register: int
-
-
-@dataclass
 class State:
     """Everything a program can observe. Registers are Python integers, memories numpy arrays.
 
     Attributes:
-        window: [first, end) of HBM that transfers may touch, set by the host; whole beats.
+        window: [first, end) of HBM that transfers may touch, set by the host: whole beats, in
+            order. `ALL`: all of it.
     """
 
     config: Config
@@ -130,15 +124,15 @@ class State:
     a: list[int] = field(default_factory=lambda: [0] * A_COUNT)
     softmax: list[Softmax] = field(default_factory=lambda: [EMPTY_SOFTMAX] * STATE_COUNT)
     csrs: dict[str, int] = field(default_factory=dict)
-    loops: list[Loop] = field(default_factory=list)
+    loops: list[Entry] = field(default_factory=list)
     memories: dict[str, NDArray[np.unsignedinteger]] = field(default_factory=dict)
-    window: tuple[int, int] = (0, 0)
+    window: tuple[int, int] = ALL
 
     def __post_init__(self) -> None:
         for name, csr in CSRS.items():
             reset = self.config.vlen if csr.reset is None else csr.reset
             self.csrs.setdefault(name, reset)
-        if self.window == (0, 0):
+        if self.window == ALL:
             self.window = (0, self.config.hbm_bytes)
         first, end = self.window
         beat = self.config.beat_bytes

@@ -12,24 +12,26 @@ from typing import Any
 
 import z3
 
-from unmask.spec import isa
+from unmask.spec import isa, loops
 from unmask.spec.bits import Bits, BitsError, mux
 from unmask.spec.encoding import (
     A_COUNT,
     CSRS,
     F_COUNT,
     GP_COUNT,
+    IMM22,
+    RD,
     STATE_COUNT,
     Effect,
     Instruction,
     Kind,
-    Loop,
     Trap,
 )
+from unmask.spec.loops import Entry
 from unmask.spec.machine import WIDTH
 from unmask.spec.softmax import SoftmaxState
 from unmask.spec.softmax import State as Softmax
-from unmask.spec.state import Config
+from unmask.spec.state import ALL, Config
 from unmask.spec.terms import const
 from unmask.spec.vectors import Each
 
@@ -84,8 +86,8 @@ class SymbolicState:
         default_factory=lambda: [SoftmaxState.empty(const(1, 0))] * STATE_COUNT
     )
     memories: dict[str, Memory] = field(default_factory=dict)
-    loops: list[list[int]] = field(default_factory=list)  # start, count, register
-    window: tuple[int, int] = (0, 0)
+    loops: list[Entry] = field(default_factory=list)
+    window: tuple[int, int] = ALL
 
     def __post_init__(self) -> None:
         for name, csr in CSRS.items():
@@ -93,7 +95,7 @@ class SymbolicState:
             self.csrs.setdefault(name, const(32, reset))
         for name, width in WIDTH.items():
             self.memories.setdefault(name, Memory(self.config.elements(name), zeros(width)))
-        if self.window == (0, 0):
+        if self.window == ALL:
             self.window = (0, self.config.hbm_bytes)
 
 
@@ -197,33 +199,32 @@ def run(state: SymbolicState, program: Sequence[int], table: isa.Table = isa.TAB
     Raises:
         BitsError: if it traps, if a trap depends on data, or where a number is needed that does.
     """
-    while True:
-        word = program[state.pc]
-        row = table.decode(word)
+    stopped = False
+    while not stopped:
+        word = program[state.pc] if state.pc < len(program) else 0
+        row = table.decode(word) if state.pc < len(program) else None
         if row is None:
-            raise BitsError(f"word {word:08x} at pc {state.pc} is illegal")
+            raise BitsError(f"pc {state.pc} traps: ILLEGAL, word {word:08x}")
+        target = _target(state, row, word, program)
         trap = value_of(Bits(state.gp[0].algebra, 4, cause(state, row, word)))
         if trap != Trap.NONE:
             raise BitsError(f"{row.mnemonic} at pc {state.pc} traps: {Trap(trap).name}")
         effect = execute(state, row, word)
-        state.pc += 1
-        if effect.stop:
-            return
-        _turn(state, row, word, effect)
+        if effect.loop is not None:
+            register, count = RD.get(word), IMM22.get(word)
+            left = loops.turn(state.loops, effect.loop, state.pc, count, register)
+            _set(state, Kind.GP, register, const(32, left))
+        state.pc, stopped = target, effect.stop
 
 
-def _turn(state: SymbolicState, row: Instruction, word: int, effect: Effect) -> None:
-    """Loops: their counts are immediates, so which word is next is known."""
-    if effect.loop is Loop.START:
-        count = value_of(effect.registers["rd"])
-        if count == 0:
-            raise BitsError("a loop of zero iterations is not for symbolic runs")
-        state.loops.append([state.pc, count, row.operands[0].field.get(word)])
-    elif effect.loop is Loop.END:
-        start, count, register = state.loops[-1]
-        state.loops[-1][1] = count - 1
-        _set(state, Kind.GP, register, const(32, count - 1))
-        if count > 1:
-            state.pc = start
-        else:
-            state.loops.pop()
+def _target(state: SymbolicState, row: Instruction, word: int, program: Sequence[int]) -> int:
+    """The next pc: counts of loops are immediates, so it is known."""
+    trap, target = Trap.NONE, state.pc + 1
+    if row.opcode == loops.START:
+        depth = state.config.loop_depth
+        trap, target, _ = loops.after_start(program, state.pc, state.loops, depth, IMM22.get(word))
+    elif row.opcode == loops.END:
+        trap, target = loops.after_end(state.pc, state.loops, RD.get(word))
+    if trap is not Trap.NONE:
+        raise BitsError(f"{row.mnemonic} at pc {state.pc} traps: {trap.name}")
+    return target

@@ -12,12 +12,14 @@ from fractions import Fraction
 from functools import partial
 from inspect import getdoc
 from typing import Any
+from unittest.mock import patch
 
 import z3
 
 from unmask.proofs.engine.obligation import TIMEOUT_S, Enumeration, Files, Obligation, Theorem
+from unmask.spec import numerics
 from unmask.spec.bits import Bits, concat, mux
-from unmask.spec.numerics import LARGEST, RHO, R, code, value
+from unmask.spec.numerics import LARGEST, RHO, UNIT, R, bound, code, value
 from unmask.spec.softmax import (
     KEY_BIAS,
     KEY_MANTISSA,
@@ -260,49 +262,55 @@ def threshold(slack: int, files: Files) -> Iterator[Enumeration]:
     yield arithmetic("above", z3.Implies(key > other, delta > x), *floors, *ascends)
 
 
-def exactly(x: Fraction) -> Any:
-    return z3.Q(x.numerator, x.denominator)
+Bound = Callable[[Any, Any], Any]
 
 
-def certificate(spread: Callable[[Any, Any], Any], files: Files) -> Iterator[Enumeration]:
+def certificate(bound: Bound, files: Files) -> Iterator[Enumeration]:
     """From the error of delta_hw to the error of the key (T1), and to the certificate (T3).
 
     Given |delta_hw - delta| <= rho * delta + (n - 1) * 2**-64 and a key that truncates by less than
     2**-25: |value - delta| <= r * delta + c for n <= 2**18. Given that, |value - delta| <=
-    B(value), and values of two rows farther apart than the sum of their B are in the order of
-    their deltas. Over the reals.
+    B(value); of two rows that `certified` accepts the first has the lesser delta, and of a row
+    that `decided` accepts delta is on the side of x that value is on. Over the reals:
+    `numerics.c`, `bound`, `certified` and `decided` run on them, with numbers for keys.
     """
-    unit = exactly(Fraction(1, 1 << 64))
     n, exact, held, kept = z3.Reals("n delta delta_hw value")
-    rough = exactly(RHO) * exact + (n - 1) * unit
-    fine = exactly(R) * exact + n * unit
+    rough = RHO * exact + (n - 1) * UNIT
+    fine = R * exact + numerics.c(n)
+    sizes = (n >= 1, n <= 1 << 18)
     yield arithmetic(
         "error of a key",
         z3.And(kept - exact <= fine, exact - kept <= fine),
-        *(n >= 1, n <= 1 << 18, exact >= 0, held >= 0),
+        *(*sizes, exact >= 0, held >= 0),
         *(held - exact <= rough, exact - held <= rough),
-        *(kept <= held, held * (1 - exactly(Fraction(1, 1 << 25))) <= kept),
+        *(kept <= held, held * (1 - Fraction(1, 1 << 25)) <= kept),
     )
-    c = z3.Real("c")
-    low, high, exact_low, exact_high = z3.Reals("low high delta_low delta_high")
-    errors = [c >= 0]
-    for shown, true in ((low, exact_low), (high, exact_high)):
-        allowed = exactly(R) * true + c
-        errors += [true >= 0, shown >= 0, shown - true <= allowed, true - shown <= allowed]
-    within = z3.And(low - exact_low <= spread(low, c), exact_low - low <= spread(low, c))
-    yield arithmetic("bound of a row", within, *errors)
-    apart = high - low > spread(low, c) + spread(high, c)
-    yield arithmetic("order of two rows", exact_low < exact_high, *errors, apart)
+    low, high, exact_low, exact_high, x = z3.Reals("low high delta_low delta_high x")
+    first, second = (
+        (true >= 0, shown >= 0, shown - true <= allowed, true - shown <= allowed)
+        for shown, true in ((low, exact_low), (high, exact_high))
+        for allowed in (R * true + numerics.c(n),)
+    )
+    # A key is now the number that it encodes.
+    with patch.multiple(numerics, value=lambda number: number, bound=bound):
+        near = bound(low, n)
+        apart = numerics.certified(low, high, n)
+        clear = numerics.decided(low, x, n)
+    within = z3.And(low - exact_low <= near, exact_low - low <= near)
+    yield arithmetic("bound of a row", within, *sizes, *first)
+    ordered = exact_low < exact_high
+    yield arithmetic("order of two rows", ordered, *sizes, *first, *second, apart)
+    for label, shown, true in (
+        ("below x", low < x, exact_low < x),
+        ("above x", low > x, exact_low > x),
+    ):
+        yield arithmetic(label, true, *sizes, *first, clear, shown)
+    yield arithmetic("at x", low != x, *sizes, *first, clear)
 
 
-def spread(shown: Any, c: Any) -> Any:
-    """B of `unmask.spec.numerics.bound`, on reals."""
-    return (exactly(R) * shown + c) / exactly(1 - R)
-
-
-def of_the_key(shown: Any, c: Any) -> Any:
+def of_the_key(shown: Any, n: Any) -> Any:
     """Broken: takes r of the key's value for r of the real delta."""
-    return exactly(R) * shown + c
+    return R * shown + numerics.c(n)
 
 
 def _theorem(
@@ -325,5 +333,5 @@ THEOREMS = (
     _theorem("packed", "all quotients", "z3 or bitwuzla", packed, pack, unnormalised),
     _theorem("ordered", "all 98 binades", "enumeration, exact", ordered, value, no_hidden_bit),
     _theorem("threshold", "all reals", "z3 arithmetic", threshold, 0, 1),
-    _theorem("certificate", "all reals", "z3 arithmetic", certificate, spread, of_the_key),
+    _theorem("certificate", "all reals", "z3 arithmetic", certificate, bound, of_the_key),
 )

@@ -39,7 +39,7 @@ class Symbols:
             first = self._lines[name]
             line.fail(f"{name!r} is defined already, at {first.file}:{first.number}", offset)
         if self._reserved(name):
-            line.fail(f"{name!r} has a meaning of its own; take another name", offset)
+            line.fail(f"{name!r} is reserved; take another name", offset)
         self._lines[name] = line
         if isinstance(value, int):
             self._values[name] = value

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+import secrets
+import stat
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -39,17 +41,27 @@ def read_program(path: Path, most: int | None = None) -> list[int]:
     else:
         words = assembler.assemble(read_text(path), str(path))
     if most is not None and len(words) > most:
-        message = f"the program has {len(words)} words, instruction memory {most} (--program-words)"
-        raise UsageError(message, str(path))
+        raise UsageError(
+            f"the program has {len(words)} words, instruction memory {most}; "
+            f"--program-words {power_of_two(len(words))} would do",
+            str(path),
+        )
     return words
+
+
+def power_of_two(least: int) -> int:
+    """The first power of two that is not less."""
+    return 1 << max(least - 1, 0).bit_length()
 
 
 def read_npy(path: Path) -> NDArray[Any]:
     try:
-        array = np.load(path, allow_pickle=False)
+        with path.open("rb") as file, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of headers that old versions wrote
+            array = np.load(file, allow_pickle=False)
     except OSError as error:
         raise UsageError(f"cannot read: {error.strerror or first_line(error)}", str(path)) from None
-    except (ValueError, EOFError, MemoryError, OverflowError) as error:
+    except Exception as error:  # of many types, none of which numpy documents
         raise UsageError(f"no .npy array: {first_line(error)}", str(path)) from None
     if not isinstance(array, np.ndarray):
         raise UsageError("several arrays (.npz), one is expected (.npy)", str(path))
@@ -58,7 +70,38 @@ def read_npy(path: Path) -> NDArray[Any]:
 
 def first_line(error: BaseException) -> str:
     """What an exception says, without what it adds in further lines."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+    text = error.args[0] if error.args and isinstance(error.args[0], str) else str(error)
+    return (text.strip().splitlines() or [type(error).__name__])[0]
+
+
+def beside(path: Path, suffix: str) -> Path:
+    """The name of an output that was given none: that of the input, with another suffix."""
+    if not path.name:  # `.` or `/`
+        raise UsageError("cannot read: Is a directory", str(path))
+    return path.with_suffix(suffix)
+
+
+def check_files(inputs: Sequence[Path], outputs: Sequence[Path]) -> None:
+    """Raise a UsageError before any work is done if an output cannot be written, or takes the place
+    of an input or of another output."""
+    for place, output in enumerate(outputs):
+        check_writable(output)
+        if _is_device(output):
+            continue
+        if any(_same(output, path) for path in inputs):
+            raise UsageError("cannot write: it is an input; name another output", str(output))
+        if any(_same(output, path) for path in outputs[:place]):
+            raise UsageError("cannot write: it is another output too", str(output))
+
+
+def _same(one: Path, other: Path) -> bool:
+    """Whether two names are those of one file, which may be still to come."""
+    if os.path.realpath(one) == os.path.realpath(other):
+        return True
+    try:
+        return os.path.samefile(one, other)
+    except OSError:
+        return False
 
 
 def _is_device(path: Path) -> bool:
@@ -68,14 +111,37 @@ def _is_device(path: Path) -> bool:
 
 def check_writable(path: Path) -> None:
     """Raise a UsageError early if a file cannot be written, before the work for it is done."""
-    if path.is_dir():
-        raise UsageError("cannot write: Is a directory", str(path))
-    if _is_device(path):
-        return
-    if not path.parent.is_dir():
-        raise UsageError("cannot write: there is no such folder", str(path))
-    if not os.access(path.parent, os.W_OK):
-        raise UsageError("cannot write: the folder is not writable", str(path))
+    try:
+        if path.is_dir():
+            raise UsageError("cannot write: Is a directory", str(path))
+        if _is_device(path):
+            return
+        if path.exists() and not os.access(path, os.W_OK):
+            raise UsageError("cannot write: Permission denied", str(path))
+        if not _target(path).parent.is_dir():
+            raise UsageError("cannot write: there is no such folder", str(path))
+        handle, name = _new_file(path)
+        os.close(handle)
+        os.unlink(name)
+    except OSError as error:
+        raise UsageError(f"cannot write: {error.strerror}", str(path)) from None
+
+
+def _target(path: Path) -> Path:
+    """The file that a name means, behind all links."""
+    with suppress(FileNotFoundError):  # it may be still to be made
+        path.stat()  # says what `realpath` does not: links in a circle, a name too long
+    return Path(os.path.realpath(path))
+
+
+def _new_file(path: Path) -> tuple[int, str]:
+    """An open file of another name in a file's folder; with its permissions, if it exists."""
+    target = _target(path)
+    name = str(target.parent / f".{secrets.token_hex(8)}.part")
+    handle = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)  # as umask has it
+    if target.exists():
+        os.fchmod(handle, stat.S_IMODE(target.stat().st_mode))
+    return handle, name
 
 
 @contextmanager
@@ -86,12 +152,11 @@ def written_whole(path: Path) -> Iterator[IO[bytes]]:
             with path.open("wb") as file:
                 yield file
             return
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:100]}.")
+        handle, name = _new_file(path)
         try:
             with os.fdopen(handle, "wb") as file:
                 yield file
-            os.chmod(name, 0o644)
-            os.replace(name, path)
+            os.replace(name, _target(path))
         except BaseException:
             os.unlink(name)
             raise

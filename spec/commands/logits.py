@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,14 +13,15 @@ from numpy.typing import NDArray
 
 from unmask.spec.assembly.expressions import NAME
 from unmask.spec.commands.files import (
-    check_writable,
+    beside,
+    check_files,
     first_line,
     read_bytes,
     read_npy,
     write_array,
     write_whole,
 )
-from unmask.spec.commands.options import number
+from unmask.spec.commands.options import file_path, number
 from unmask.spec.encoding import FORMATS
 from unmask.spec.errors import UsageError
 from unmask.spec.formats import to_float
@@ -32,10 +34,8 @@ if TYPE_CHECKING:
 
 def pack_logits(arguments: argparse.Namespace) -> int:
     path = arguments.logits
-    output = arguments.output or path.with_suffix(".bin")
-    for file in (output, arguments.include):
-        if file is not None:
-            check_writable(file)
+    output = arguments.output or beside(path, ".bin")
+    check_files([path], [output] if arguments.include is None else [output, arguments.include])
     logits = read_torch(path) if path.suffix in (".pt", ".pth") else read_npy(path)
     try:
         if logits.ndim == 0 or logits.size == 0:
@@ -60,8 +60,8 @@ def pack_logits(arguments: argparse.Namespace) -> int:
 
 def unpack_logits(arguments: argparse.Namespace) -> int:
     path = arguments.image
-    output = arguments.output or path.with_suffix(".npy")
-    check_writable(output)
+    output = arguments.output or beside(path, ".npy")
+    check_files([path], [output])
     shape = Shape(arguments.format, arguments.rows, arguments.vocabulary, arguments.beat_bytes)
     image = np.frombuffer(read_bytes(path), np.uint8)
     try:
@@ -79,24 +79,42 @@ def read_torch(path: Path) -> NDArray[Any]:
         import torch
     except ImportError:
         raise UsageError("a .pt file needs PyTorch; or save a .npy", str(path)) from None
+    usable = (torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.uint16)
     try:
-        tensor = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of kinds of tensors that are refused below
+            tensor = torch.load(path, map_location="cpu", weights_only=True)
+            kind = _kind(tensor)
+            if kind:
+                raise UsageError(f"holds a {kind}; expected one dense tensor", str(path))
+            if tensor.dtype not in usable:
+                raise UsageError(
+                    f"elements of type {tensor.dtype}; expected float16, bfloat16, float32, "
+                    "float64, or BF16 codes as uint16",
+                    str(path),
+                )
+            tensor = tensor.detach().resolve_conj().resolve_neg().contiguous()
+            if tensor.dtype is torch.bfloat16:
+                return np.asarray(tensor.view(torch.int16).numpy().view(np.uint16))
+            return np.asarray(tensor.numpy())
+    except UsageError:
+        raise
     except OSError as error:
         raise UsageError(f"cannot read: {error.strerror or first_line(error)}", str(path)) from None
     except Exception as error:  # of many types, none of which torch documents
         raise UsageError(f"no tensor of PyTorch: {first_line(error)}", str(path)) from None
-    if not isinstance(tensor, torch.Tensor) or tensor.layout is not torch.strided:
-        raise UsageError(f"holds a {type(tensor).__name__}; expected one dense tensor", str(path))
-    tensor = tensor.detach().contiguous()
-    if tensor.dtype is torch.bfloat16:
-        return np.asarray(tensor.view(torch.int16).numpy().view(np.uint16))
-    try:
-        return np.asarray(tensor.numpy())
-    except TypeError:  # a type that numpy does not have
-        raise UsageError(
-            f"elements of type {tensor.dtype}; expected float16, bfloat16, float32 or float64",
-            str(path),
-        ) from None
+
+
+def _kind(tensor: Any) -> str:
+    """What a .pt file holds instead of a dense tensor with its values in memory, else nothing."""
+    import torch
+
+    if not isinstance(tensor, torch.Tensor):
+        return type(tensor).__name__
+    for kind in ("nested", "quantized", "meta"):
+        if getattr(tensor, f"is_{kind}"):
+            return f"{kind} tensor"
+    return "" if tensor.layout is torch.strided else f"tensor of layout {tensor.layout}"
 
 
 def prefix(text: str) -> str:
@@ -124,10 +142,13 @@ def add(commands: Commands) -> None:
         help="logits to an image of HBM",
         description=f"Logits to an image of HBM. Formats: {formats}.",
     )
-    command.add_argument("logits", type=Path, help="shape (..., V): .npy, or .pt of PyTorch")
-    command.add_argument("-o", "--output", type=Path, help="default: the logits' name, .bin")
+    command.add_argument("logits", type=file_path, help="shape (..., V): .npy, or .pt of PyTorch")
+    command.add_argument("-o", "--output", type=file_path, help="default: the logits' name, .bin")
     command.add_argument(
-        "--include", type=Path, metavar="FILE", help="write the layout as .equ lines for a program"
+        "--include",
+        type=file_path,
+        metavar="FILE",
+        help="write the layout as .equ lines for a program",
     )
     command.add_argument("--prefix", type=prefix, default="LOGITS", help="of the names in it")
     _add_layout(command)
@@ -137,8 +158,8 @@ def add(commands: Commands) -> None:
         help="an image of HBM to float32 logits",
         description=f"An image of HBM to float32 logits. Formats: {formats}.",
     )
-    command.add_argument("image", type=Path)
-    command.add_argument("-o", "--output", type=Path, help="default: the image's name, .npy")
+    command.add_argument("image", type=file_path)
+    command.add_argument("-o", "--output", type=file_path, help="default: the image's name, .npy")
     command.add_argument("--rows", type=number, required=True, metavar="N")
     command.add_argument("--vocabulary", type=number, required=True, metavar="N")
     _add_layout(command)

@@ -6,21 +6,23 @@ import argparse
 import re
 from collections.abc import Callable
 from contextlib import ExitStack, closing
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from unmask.spec.commands.files import (
-    check_writable,
+    check_files,
+    power_of_two,
     read_bytes,
     read_npy,
     read_program,
     write_array,
     written_whole,
 )
-from unmask.spec.commands.options import extent, number
+from unmask.spec.commands.options import extent, file_path, number
 from unmask.spec.commands.progress import watched
 from unmask.spec.commands.trace import describe, refused
 from unmask.spec.encoding import TRAP_TEXT, Trap
@@ -47,6 +49,14 @@ _SIZES = {
     "channels": "channels that HBM is striped over",
     "beat_bytes": "bytes of a beat of HBM",
 }
+# The size of each memory; vector SRAM's counts rows.
+_SIZE_OF = {
+    "vector": "vector_rows",
+    "fp": "fp_words",
+    "key": "key_words",
+    "int": "int_words",
+    "hbm": "hbm_bytes",
+}
 
 File = tuple[str, Path, str]  # memory, file, place in the memory or ""
 
@@ -71,7 +81,7 @@ def _memory_file(text: str, form: str) -> File:
         names = ", ".join(MEMORIES)
         raise argparse.ArgumentTypeError(f"{text!r} is not {form}, MEMORY one of {names}")
     placed = _PLACE.fullmatch(file)
-    path, place = Path(placed[1] if placed else file), placed[2] if placed else ""
+    path, place = file_path(placed[1] if placed else file), placed[2] if placed else ""
     if path.suffix not in (".npy", ".bin"):
         raise argparse.ArgumentTypeError(f"{path}: the name must end in .npy or .bin")
     if placed and not place:
@@ -80,9 +90,22 @@ def _memory_file(text: str, form: str) -> File:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    config = Config(**{item.name: getattr(arguments, item.name) for item in fields(Config)})
+    saved = [path for _, path, _ in arguments.save]
+    traced = [] if arguments.trace in (None, TERMINAL) else [arguments.trace]
+    check_files([arguments.program, *(path for _, path, _ in arguments.load)], [*saved, *traced])
+    sizes = {item.name: getattr(arguments, item.name) for item in fields(Config)}
+    config = Config(**{name: size for name, size in sizes.items() if size is not None})
+    words = read_program(arguments.program, config.program_words)
+    loads = [
+        (memory, path, number(place or "0"), _array(memory, path))
+        for memory, path, place in arguments.load
+    ]
+    if arguments.hbm_bytes is None:
+        for memory, _, address, array in loads:
+            if memory == "hbm":
+                config = _sized(config, "hbm", address + array.size) or config
     machine = Machine(
-        read_program(arguments.program, config.program_words),
+        words,
         config,
         EACH if arguments.integers else WHOLE,
         faulty=arguments.faulty,
@@ -93,9 +116,19 @@ def run(arguments: argparse.Namespace) -> int:
         # A state of this window checks it, but takes 0:0 for all of the memory.
         State(config, memories=state.memories, window=arguments.window)
         state.window = arguments.window
-    for memory, path, place in arguments.load:
-        _load(state, memory, path, number(place or "0"))
-    parts = [_part(state, *file) for file in arguments.save]
+    for memory, path, address, array in loads:
+        end = address + array.size
+        if end > config.elements(memory):
+            raise UsageError(
+                f"{array.size} elements at {address} do not fit the {memory} memory of "
+                f"{config.elements(memory)}; {_remedy(config, memory, end)}",
+                str(path),
+            )
+        try:
+            state.load(memory, array, address)
+        except UsageError as error:
+            raise UsageError(str(error), str(path)) from None
+    parts = [_part(config, memory, place) for memory, _, place in arguments.save]
     last, finished = _retire(machine, arguments)
     for (memory, path, _), part in zip(arguments.save, parts, strict=True):
         write_array(path, state.memories[memory][part])
@@ -105,21 +138,41 @@ def run(arguments: argparse.Namespace) -> int:
             "(--max-instructions)",
             str(arguments.program),
         )
-    print(ending(last, machine.order))
+    print(ending(last, machine.order, config))
     return 0 if last.cause is Trap.NONE else 1
 
 
-def ending(last: Retired, words: int) -> str:
+def ending(last: Retired, words: int, config: Config) -> str:
     """How a run ended."""
     if last.cause is Trap.NONE:
         return f"stopped after {words} words"
     where = f"at pc {last.pc} after {last.order} words"
     if last.cause is Trap.FATAL:
-        return f"FATAL {where}: {refused(last)}"
+        return f"FATAL {where}: {refused(last, config)}"
     return f"trap {last.cause.name} {where}: {TRAP_TEXT[last.cause]}"
 
 
-def _load(state: State, memory: str, path: Path, address: int) -> None:
+def _sized(config: Config, memory: str, end: int) -> Config | None:
+    """The configuration with a memory that holds `end` elements; None if none can."""
+    size = _SIZE_OF[memory]
+    least = -(-end // config.vlen) if memory == "vector" else end
+    try:
+        return replace(config, **{size: max(power_of_two(least), getattr(config, size))})
+    except UsageError:
+        return None
+
+
+def _remedy(config: Config, memory: str, end: int) -> str:
+    """What to say to get a memory that holds `end` elements."""
+    option = f"--{_SIZE_OF[memory].replace('_', '-')}"
+    larger = _sized(config, memory, end)
+    if larger is None:
+        return f"{option} cannot be as large as that takes"
+    return f"{option} {getattr(larger, _SIZE_OF[memory])} would do"
+
+
+def _array(memory: str, path: Path) -> NDArray[Any]:
+    """What a file holds for a memory."""
     dtype = np.dtype(MEMORIES[memory])
     if path.suffix == ".npy":
         array = read_npy(path)
@@ -138,26 +191,23 @@ def _load(state: State, memory: str, path: Path, address: int) -> None:
             f"hbm takes bytes, the array holds {array.dtype}; give a .bin, or view it as uint8",
             str(path),
         )
-    try:
-        state.load(memory, array, address)
-    except UsageError as error:
-        raise UsageError(str(error), str(path)) from None
+    return array
 
 
-def _part(state: State, memory: str, path: Path, place: str) -> slice:
+def _part(config: Config, memory: str, place: str) -> slice:
     """The elements to save; looked at before the run, so that no run is in vain."""
-    size = state.memories[memory].size
+    size = config.elements(memory)
     first, end = extent(place) if place else (0, size)
     if not first <= end <= size:
-        raise UsageError(f"--save {memory}: {first}:{end} is not within 0:{size}")
-    check_writable(path)
+        remedy = f"; {_remedy(config, memory, end)}" if first <= end else ""
+        raise UsageError(f"--save {memory}: {first}:{end} is not within 0:{size}{remedy}")
     return slice(first, end)
 
 
 def _retire(machine: Machine, arguments: argparse.Namespace) -> tuple[Retired, bool]:
     """The last record, and whether it ends the program."""
     with ExitStack() as stack:
-        show = _shown(arguments.trace, stack)
+        show = _shown(arguments.trace, machine.state.config, stack)
         records = watched(machine.run(), arguments.trace != TERMINAL)
         for record in stack.enter_context(closing(records)):
             show(record)
@@ -166,14 +216,14 @@ def _retire(machine: Machine, arguments: argparse.Namespace) -> tuple[Retired, b
     return record, True
 
 
-def _shown(trace: Path | None, stack: ExitStack) -> Callable[[Retired], object]:
+def _shown(trace: Path | None, config: Config, stack: ExitStack) -> Callable[[Retired], object]:
     """What is done with each record; `stack` closes the file."""
     if trace is None:
         return lambda record: None
     if trace == TERMINAL:
-        return lambda record: print(describe(record))
+        return lambda record: print(describe(record, config))
     file = stack.enter_context(written_whole(trace))
-    return lambda record: file.write(f"{describe(record, None)}\n".encode())
+    return lambda record: file.write(f"{describe(record, config, None)}\n".encode())
 
 
 def add(commands: Commands) -> None:
@@ -182,7 +232,7 @@ def add(commands: Commands) -> None:
         help="run a program (assembly or .bin)",
         description="Run a program. Exit code 0 if it stopped, 1 after a trap or a FATAL error.",
     )
-    command.add_argument("program", type=Path)
+    command.add_argument("program", type=file_path)
     command.add_argument(
         "--load",
         action="append",
@@ -202,7 +252,7 @@ def add(commands: Commands) -> None:
     command.add_argument(
         "--trace",
         nargs="?",
-        type=Path,
+        type=file_path,
         const=TERMINAL,
         metavar="FILE",
         help="what each instruction wrote, on the terminal or, in full, to a file",
@@ -232,11 +282,13 @@ def add(commands: Commands) -> None:
     )
     command.add_argument("--max-instructions", type=number, default=10_000_000, metavar="N")
     for item in fields(Config):
+        grows = item.name == "hbm_bytes"
+        more = ", or what the loaded files take" if grows else ""
         command.add_argument(
             f"--{item.name.replace('_', '-')}",
             type=number,
-            default=item.default,
+            default=None if grows else item.default,
             metavar="N",
-            help=f"{_SIZES[item.name]} (default %(default)s)",
+            help=f"{_SIZES[item.name]} (default {item.default}{more})",
         )
     command.set_defaults(call=run)

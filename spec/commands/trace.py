@@ -9,21 +9,22 @@ from unmask.spec.assembler import disassemble
 from unmask.spec.encoding import Trap
 from unmask.spec.formats import to_float
 from unmask.spec.machine import Block, Retired
-from unmask.spec.state import MEMORIES, softmax_of
+from unmask.spec.state import MEMORIES, Config, softmax_of
 
 SHORT = 8  # elements of a vector that fit a terminal
 
 
-def describe(record: Retired, most: int | None = SHORT) -> str:
+def describe(record: Retired, config: Config, most: int | None = SHORT) -> str:
     """pc, instruction, and everything that it wrote.
 
     Args:
         record: of the instruction.
+        config: of the machine.
         most: elements of a vector that are shown; None: all of them.
     """
     text = f"{record.pc:5}  {disassemble(record.word):42}"
     if record.cause is Trap.FATAL:
-        return f"{text} FATAL, {refused(record)}"
+        return f"{text} FATAL, {refused(record, config)}"
     if record.cause is not Trap.NONE:
         return f"{text} trap {record.cause.name}"
     writes = []
@@ -43,11 +44,13 @@ def describe(record: Retired, most: int | None = SHORT) -> str:
     return f"{text} {', '.join(writes)}".rstrip()
 
 
-def refused(record: Retired) -> str:
+def refused(record: Retired, config: Config) -> str:
     """What a failed transfer leaves behind."""
     undefined = [f"{name}[{first}:{end}]" for name, first, end in record.undefined]
     after = f"; {', '.join(undefined)} may hold anything" if undefined else ""
-    return f"the memory refused byte {record.fault or 0:#x}{after}"
+    address = record.fault or 0
+    channel, byte = config.place(address)
+    return f"the memory refused byte {address:#x} (byte {byte:#x} of channel {channel}){after}"
 
 
 def _block(block: Block, most: int | None) -> str:

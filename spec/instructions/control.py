@@ -1,8 +1,4 @@
-"""Control instructions: hardware loops, CSR and address register writes, stop.
-
-A loop's remaining count lives in the loop stack; its gp only shows it. So a body that writes the
-counter register changes nothing about the number of iterations, and every program ends.
-"""
+"""Control instructions: hardware loops (`unmask.spec.loops`), CSRs, address registers, stop."""
 
 from __future__ import annotations
 

@@ -275,7 +275,15 @@ ROWS = (
         "IDX", 3, Kind.GP, _index, "rd = index of the greatest element of rs1.", move_cycles
     ),
     _state_row("KEY", 4, Kind.GP, _key, "rd = key of state rs1, for ranking.", divide_cycles),
-    _state_row("FLAGS", 5, Kind.GP, _flags, "rd = flags of state rs1.", move_cycles),
+    _state_row(
+        "FLAGS",
+        5,
+        Kind.GP,
+        _flags,
+        "rd = flags of state rs1: 1 empty, 2 NaN, 4 +infinity, 8 nothing but -infinity, "
+        "16 big maximum, 32 MX element saturated, 64 MX element rounded.",
+        move_cycles,
+    ),
     _memory_row("KEY", 6, "key", _key, divide_cycles),
     _memory_row("IDX", 7, "int", _index, move_cycles),
     Instruction(

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from unmask.spec import arith, assembler, encoding, formats, isa, machine, mx, numerics
+from unmask.spec import loops as loop_rules
 from unmask.spec import softmax as state_of_softmax
 from unmask.spec.encoding import (
     A_COUNT,
@@ -39,13 +40,17 @@ from unmask.spec.instructions import control, masks, memory, scalar, softmax, ve
 from unmask.spec.manual import examples
 from unmask.spec.manual.pseudocode import Reader, factory
 from unmask.spec.state import MEMORIES, Config
-from unmask.spec.state import Loop as LoopEntry
 from unmask.spec.vectors import Each
 
 FOLDER = Path(__file__).parent
 PAGES = ("isa.md", "isa.html")
 GROUPS = (vector, softmax, masks, scalar, memory, control)
-_LOOPS = ("_loop_target", "_loop_end")  # of the interpreter
+_LOOPS = (
+    loop_rules.after_start,
+    loop_rules.after_end,
+    loop_rules.loop_end,
+    loop_rules.turn,
+)
 _LOOP_ROWS = ("C_LOOP_START", "C_LOOP_END")
 _KINDS = {
     Kind.GP: "gp register",
@@ -289,8 +294,7 @@ def _constant(value: Any) -> str:
 def loops() -> list[list[str]]:
     """The functions of the interpreter that loops follow."""
     found = []
-    for name in _LOOPS:
-        function = getattr(machine.Machine, name)
+    for function in _LOOPS:
         head, *body = Reader().definition(function)
         found.append([head, f"    ; {_paragraph(function)}", *body])
     return found
@@ -342,7 +346,7 @@ def facts() -> dict[str, Any]:
             (f"f0 to f{F_COUNT - 1}", "BF16; f0 reads +0 and ignores writes"),
             (f"a0 to a{A_COUNT - 1}", "64 bits, a byte address in HBM"),
             (f"softmax states 0 to {STATE_COUNT - 1}", _paragraph(state_of_softmax.State)),
-            ("loop stack", _paragraph(LoopEntry)),
+            ("loop stack", _paragraph(loop_rules.Entry)),
         ],
         "csrs": [
             {
@@ -362,7 +366,7 @@ def facts() -> dict[str, Any]:
         "traps": [(trap.name, trap.value, TRAP_TEXT[trap]) for trap in Trap],
         "about_traps": (inspect.getdoc(Trap) or "").partition("\n\n")[2].replace("\n", " "),
         "fatal": _second(machine.Machine.run),
-        "about_loops": quoted(control).partition("\n\n")[2].replace("\n", " "),
+        "about_loops": _second(loop_rules),
         "loops": loops(),
         "formats": [
             ("BF16 and its order", quoted(formats) + "\n\n" + _all(formats.order_key)),
@@ -468,16 +472,8 @@ def cells(text: str) -> Iterator[tuple[str, Any]]:
             yield "text", block.replace("\n", " ")
 
 
-def write(folder: Path = FOLDER) -> list[Path]:
-    """Write the pages into a folder; returns their paths."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, content in pages().items():
-        (folder / name).write_text(content, encoding="utf-8")
-    return [folder / name for name in PAGES]
-
-
 def stale(folder: Path = FOLDER) -> list[str]:
-    """Names of the pages in a folder that are not what `write` would write."""
+    """Names of the pages in a folder that are not what `pages` gives."""
     result = []
     for name, content in pages().items():
         path = folder / name

@@ -6,7 +6,9 @@ from hypothesis import strategies as st
 
 from unmask.spec import isa
 from unmask.spec.assembler import assemble, disassemble
+from unmask.spec.assembly import source
 from unmask.spec.assembly.expressions import ExpressionError, evaluate
+from unmask.spec.encoding import CSRS
 from unmask.spec.errors import UsageError
 
 # Lines as published sampling programs have them, and their words by the published layout:
@@ -251,9 +253,13 @@ def test_a_negative_part_of_an_expression_that_ends_in_range():
     assert assemble("S_ADDI_INT gp0, gp0, -1 + 3") == [0x22 | 2 << 14]
 
 
-def test_a_csr_name_may_also_be_a_name_of_the_program():
-    text = ".equ ROWS, 32\nC_SET_CSR ROWS, gp0, ROWS"
-    assert assemble(text) == [0x39 | 4 << 6 | 32 << 14]
+@pytest.mark.parametrize("name", [*CSRS, "GE", "E4M3_B32", "C_SET_VL", "gpA", "f1"])
+def test_names_with_a_meaning_are_reserved(name):
+    """Else `C_SET_CSR VL, gp0, VL` would mean two things by one name."""
+    for text, column in ((f".equ {name}, 2", 6), (f"  {name}: C_BREAK", 3)):
+        with pytest.raises(UsageError) as caught:
+            assemble(text, "a.asm")
+        assert str(caught.value) == f"a.asm:1:{column}: {name!r} is reserved; take another name"
 
 
 def test_names_that_wait_for_many_others():
@@ -305,6 +311,25 @@ def test_include_errors_name_the_line(tmp_path):
         assert message in str(caught.value)
 
 
+def test_included_files_and_lines_are_bounded_in_total(tmp_path, monkeypatch):
+    for depth in range(10):
+        (tmp_path / f"d{depth}").write_text(f'.include "d{depth + 1}"\n' * 10)
+    (tmp_path / "d10").write_text("")
+    with pytest.raises(UsageError, match=r"d9:4:1: the program includes over 1000 files$"):
+        assemble('.include "d0"', str(tmp_path / "main.asm"))
+    (tmp_path / "one").write_text("C_BREAK")
+    main = str(tmp_path / "main.asm")
+    assert len(assemble('.include "one"\n' * 1000, main)) == 1000
+    monkeypatch.setattr(source, "MOST_LINES", 6)
+    assert len(assemble('.include "one"\n' * 2 + "C_BREAK\n", main)) == 3
+    with pytest.raises(UsageError) as caught:
+        assemble('.include "one"\n' * 3, main)
+    assert str(caught.value).startswith(f"{main}:4: the program has over 6 lines")
+    monkeypatch.setattr(source, "MOST_BYTES", 6)
+    with pytest.raises(UsageError, match=r"main.asm:1:1: .include: .*one: over 6 bytes of text"):
+        assemble('.include "one"', main)
+
+
 # -- errors --
 
 
@@ -347,9 +372,9 @@ def test_include_errors_name_the_line(tmp_path):
         ("x: , C_BREAK", "1:4", "an instruction is expected"),
         ("x: C_BREAK\nx: C_BREAK", "2:1", "'x' is defined already, at a.asm:1"),
         ("x:\n.equ x, 1", "2:6", "'x' is defined already, at a.asm:1"),
-        ("gp3: C_BREAK", "1:1", "'gp3' has a meaning of its own"),
-        (".equ GE, 1", "1:6", "'GE' has a meaning of its own"),
-        ("C_BREAK: C_BREAK", "1:1", "'C_BREAK' has a meaning of its own"),
+        ("gp3: C_BREAK", "1:1", "'gp3' is reserved"),
+        (".equ GE, 1", "1:6", "'GE' is reserved"),
+        ("C_BREAK: C_BREAK", "1:1", "'C_BREAK' is reserved"),
         ("1x: C_BREAK", "1:1", "'1x' cannot be a label"),
         (".equ 1x, 1", "1:6", "'1x' is no name"),
         (".equ A", "1:1", ".equ takes a name and an expression, got 1"),

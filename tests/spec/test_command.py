@@ -14,8 +14,19 @@ from unmask.spec.__main__ import main
 from unmask.spec.commands.files import written_whole
 from unmask.spec.formats import from_float, to_float
 from unmask.spec.programs.argmax import argmax_rows
+from unmask.spec.state import Config
 
 ROOT = Path(__file__).parents[2]
+LONG = "x" * 300
+
+
+def contents(folder):
+    return {path: path.is_file() and path.read_bytes() for path in folder.rglob("*")}
+
+
+def npy_header(text):
+    """A .npy file with this header."""
+    return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text.encode()
 
 
 @pytest.fixture
@@ -142,13 +153,53 @@ def test_windows_and_bus_errors(here, capsys):
         assert capsys.readouterr().out.startswith("trap WINDOW at pc 0 after 0 words: a memory")
     assert main(["run", "a.asm", "--window", "0:16"]) == 0
     words = ["run", "a.asm", "--faulty", "64:72", "--faulty", "8:16"]
-    expected = "FATAL at pc 0 after 0 words: the memory refused byte 0x8; vector[0:8] may hold any"
+    refused = "the memory refused byte 0x8 (byte 0x8 of channel 0); vector[0:8] may hold anything"
     for late, lines in ((0, 1), (1, 2), (2, 3)):
         capsys.readouterr()
         assert main([*words, "--late", str(late), "--trace"]) == 1
         shown = capsys.readouterr().out.splitlines()
-        assert shown[-1].startswith(expected) and len(shown) == lines + 1
-        assert "FATAL, the memory refused byte 0x8" in shown[-2]
+        assert shown[-1] == f"FATAL at pc 0 after 0 words: {refused}" and len(shown) == lines + 1
+        assert shown[-2].endswith(f"FATAL, {refused}")
+
+
+def test_a_bus_error_names_the_channel(here, capsys):
+    Path("a.asm").write_text("H_PREFETCH_V gp0, gp0, a0\nC_BREAK")
+    words = ["run", "a.asm", "--vlen=64", "--beat-bytes=16", "--faulty", "96:112", "--trace"]
+    for channels, where in ((1, "0x60 of channel 0"), (2, "0x30 of channel 0"), (4, "0x10 of ch")):
+        assert main([*words, "--channels", str(channels)]) == 1
+        shown = capsys.readouterr().out.splitlines()
+        assert all(f"the memory refused byte 0x60 (byte {where}" in line for line in shown)
+        assert len(shown) == 2
+    assert "(byte 0x10 of channel 2)" in shown[1]
+
+
+def test_memory_is_as_large_as_the_files_that_it_is_loaded_with(here, capsys):
+    Path("a.asm").write_text("C_BREAK")
+    Path("big.bin").write_bytes(bytes(70_000))
+    words = ["run", "a.asm", "--load=hbm=big.bin@100000", "--save=hbm=o.bin"]
+    for more, size in (([], 1 << 18), (["--load=hbm=big.bin@200000"], 1 << 19)):
+        assert main([*words, *more]) == 0
+        assert Path("o.bin").stat().st_size == size
+    assert main(["run", "a.asm", "--save=hbm=o.bin"]) == 0
+    assert Path("o.bin").stat().st_size == Config.hbm_bytes
+    capsys.readouterr()
+    for line, remedy in (
+        ("hbm=big.bin --hbm-bytes 65536", "--hbm-bytes 131072 would do"),
+        ("hbm=big.bin@0xFFFFFFFFF", "--hbm-bytes cannot be as large as that takes"),
+        ("vector=big.bin --vlen 16", "--vector-rows 4096 would do"),
+        ("fp=big.bin", "--fp-words 65536 would do"),
+        ("key=big.bin", "--key-words 32768 would do"),
+        ("int=big.bin@20000000", "--int-words cannot be as large as that takes"),
+    ):
+        assert main(["run", "a.asm", "--load", *line.split()]) == 2
+        error = capsys.readouterr().err
+        assert error.startswith("big.bin: ") and error.endswith(f"; {remedy}\n")
+        option, least = remedy.split()[:2]
+        if least.isdigit():
+            words = ["run", "a.asm", "--load", *line.split(), option, least]
+            assert main(words) == 0
+            assert main([*words[:-1], str(int(least) // 2)]) == 2
+            capsys.readouterr()
 
 
 def test_a_run_that_takes_too_long_leaves_what_it_did(here, capsys):
@@ -171,6 +222,29 @@ def test_a_file_is_written_whole_or_not_at_all(here):
         file.write(b"new")
         assert old.read_text() == "old"
     assert old.read_text() == "new" and list(here.iterdir()) == [here / "t.txt"]
+
+
+def test_a_file_behind_a_link_is_the_one_that_is_written(here):
+    Path("a.asm").write_text("C_BREAK")
+    Path("folder").mkdir()
+    Path("link.bin").symlink_to("folder/real.bin")
+    for _ in range(2):  # the file is not there yet, then it is
+        assert main(["asm", "a.asm", "-o", "link.bin"]) == 0
+        assert Path("link.bin").is_symlink()
+        assert Path("folder/real.bin").read_bytes() == bytes([0x38, 0, 0, 0])
+    assert sorted(path.name for path in Path("folder").iterdir()) == ["real.bin"]
+
+
+def test_permissions_are_those_of_the_old_file_or_of_the_umask(here):
+    Path("a.asm").write_text("C_BREAK")
+    old = os.umask(0o027)
+    try:
+        for mode in (0o640, 0o604):
+            assert main(["asm", "a.asm"]) == 0
+            assert Path("a.bin").stat().st_mode & 0o777 == mode
+            Path("a.bin").chmod(0o604)
+    finally:
+        os.umask(old)
 
 
 def test_output_into_a_pipe_leaves_the_pipe(here):
@@ -269,6 +343,100 @@ def test_unpacked_values_are_those_of_the_codes(here):
 
 
 @pytest.mark.parametrize(
+    "content",
+    [
+        b"PK\x03\x04 and no archive",
+        b"\x93NUMPY\x01\x00\x10\x00{((((((((((((((",
+        npy_header("{'descr': '<f4', 'fortran_order': False, 'shape': (True, 4)}"),
+        npy_header("{'descr': '<f4', 'fortran_order': False, 'shape': (-1, 4)}"),
+        npy_header("{'descr': '<f4', 'fortran_order': False, 'shape': (1 << 70, )}"),
+        npy_header("{'descr': '<f4', 'fortran_order': False, 'shape': (1180591620717411303424,)}"),
+        npy_header("{'descr': 'Q;;', 'fortran_order': False, 'shape': (4,)}"),
+        npy_header("{'descr': " + "(" * 900),
+        npy_header("\0"),
+    ],
+)
+def test_arrays_that_numpy_fails_at(content, here, capsys):
+    Path("a.npy").write_bytes(content + bytes(64))
+    Path("a.asm").write_text("C_BREAK")
+    for words in (["pack", "a.npy"], ["run", "a.asm", "--load=fp=a.npy"]):
+        assert main(words) == 2
+        error = capsys.readouterr().err
+        assert error.startswith("a.npy: no .npy array: ") and error.count("\n") == 1
+
+
+def test_tensors_that_are_views_are_packed(here):
+    numbers = torch.arange(12, dtype=torch.float32).reshape(3, 4)
+    negated = torch.complex(numbers, numbers).conj().imag
+    assert negated.is_neg()
+    torch.save(negated, "l.pt")
+    assert main(["pack", "l.pt"]) == 0
+    assert main(["unpack", "l.bin", "--rows", "3", "--vocabulary", "4", "-o", "u.npy"]) == 0
+    assert np.array_equal(np.load("u.npy"), -numbers.numpy())
+
+
+def odd_tensors():
+    """What is saved, and what is said of it."""
+    dense = torch.ones(2, 3)
+    yield torch.complex(dense, dense).conj(), "elements of type torch.complex64; expected"
+    yield dense.to_sparse(), "holds a tensor of layout torch.sparse_coo"
+    yield dense.to_sparse_csr(), "holds a tensor of layout torch.sparse_csr"
+    yield torch.empty(2, device="meta"), "holds a meta tensor"
+    yield torch.nested.nested_tensor([torch.ones(2), torch.ones(3)]), "holds a nested tensor"
+    yield torch.quantize_per_tensor(dense, 0.1, 0, torch.qint8), "holds a quantized tensor"
+    yield torch.ones(2, dtype=torch.bool), "elements of type torch.bool"
+    yield [dense], "holds a list; expected one dense tensor"
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_other_tensors_are_refused(here):
+    messages = []
+    for number, (value, message) in enumerate(odd_tensors()):
+        torch.save(value, f"{number}.pt")
+        messages.append(f"{number}.pt: {message}")
+    # In a process of its own, where torch says what it warns of.
+    call = "import sys; from unmask.spec.__main__ import main"
+    call += f"; sys.exit(sum(main(['pack', f'{{n}}.pt']) for n in range({len(messages)})))"
+    run = subprocess.run(
+        [sys.executable, "-c", call],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    assert run.returncode == 2 * len(messages) and run.stdout == ""
+    for line, message in zip(run.stderr.splitlines(), messages, strict=True):
+        assert line.startswith(message)
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["disasm a.asm", "run a.asm --trace", "asm a.asm", "header", "--help", "run --help"],
+)
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_standard_output_that_is_full(line, unbuffered, here):
+    Path("a.asm").write_text("C_BREAK")
+    with Path("/dev/full").open("w") as full:
+        run = subprocess.run(
+            [sys.executable, "-m", "unmask.spec", *line.split()],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": unbuffered},
+        )
+    assert run.stderr == "standard output: cannot write: No space left on device\n"
+    assert run.returncode == 2
+
+
+def test_names_that_are_no_text(here):
+    name = os.fsdecode(b"a\xff.asm")
+    Path(name).write_text("C_BREAK")
+    command = [sys.executable, "-m", "unmask.spec", "asm", name]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    run = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    assert run.stdout == "a\\udcff.bin: 1 words\n" and run.stderr == ""
+
+
+@pytest.mark.parametrize(
     ("line", "message"),
     [
         ("", "the following arguments are required: COMMAND"),
@@ -281,7 +449,7 @@ def test_unpacked_values_are_those_of_the_codes(here):
         ("disasm latin.asm", "latin.asm: not UTF-8 text"),
         ("asm good.asm --program-words 2", "good.asm: the program has 3 words"),
         ("asm good.asm --program-words -1", "argument --program-words: "),
-        ("asm good.asm -o no/such/folder.bin", "no/such/folder.bin: cannot write: No such file"),
+        ("asm good.asm -o no/such/folder.bin", "no/such/folder.bin: cannot write: there is"),
         ("asm good.asm -o .", ".: cannot write: "),
         ("run good.asm --vlen 7", "vlen is 7"),
         ("run good.asm --vlen nan", "argument --vlen: 'nan' is not an unsigned number"),
@@ -331,13 +499,42 @@ def test_unpacked_values_are_those_of_the_codes(here):
         ("pack none.pt", "none.pt: cannot read: No such file"),
         ("pack text.pt", "text.pt: no tensor of PyTorch"),
         ("pack dict.pt", "dict.pt: holds a dict; expected one dense tensor"),
-        ("pack i8.pt", "i8.pt: elements of type int64"),
+        ("pack i8.pt", "i8.pt: elements of type torch.int64"),
         ("pack f8.pt", "f8.pt: elements of type torch.float8_e4m3fn"),
         ("pack f4.npy --format FP4", "argument --format: invalid choice: 'FP4'"),
         ("pack f4.npy --beat-bytes 24", "f4.npy: beat_bytes is 24"),
         ("pack f4.npy --beat-bytes many", "argument --beat-bytes: 'many' is not"),
         ("pack f4.npy -o no/x.bin", "no/x.bin: cannot write"),
         ("pack f4.npy --include no/x.inc", "no/x.inc: cannot write"),
+        ("pack .", ".: cannot read: Is a directory"),
+        ("pack /", "/: cannot read: Is a directory"),
+        ("unpack . --rows 1 --vocabulary 2", ".: cannot read: Is a directory"),
+        (f"asm good.asm -o {LONG}", f"{LONG}: cannot write: File name too long"),
+        (f"asm {LONG}", "File name too long"),
+        (f"disasm {LONG}", f"{LONG}: cannot read: File name too long"),
+        (f"run good.asm --trace {LONG}", f"{LONG}: cannot write: File name too long"),
+        ("asm good.asm -o ring", "ring: cannot write: Too many levels of symbolic links"),
+        ("asm good.asm -o /proc/x", "/proc/x: cannot write: "),
+        ("run endless.asm --trace folder.npy", "folder.npy: cannot write: Is a directory"),
+        ("run endless.asm --trace /proc/x", "/proc/x: cannot write: "),
+        ("manual --output good.asm", "good.asm: cannot write: File exists"),
+        ("manual --output /proc/x", "/proc/x: cannot write: "),
+        (f"manual --output {LONG}", f"{LONG}: cannot write: File name too long"),
+        (f"manual --check --output {LONG}", "File name too long"),
+        ("manual --check --output pages", "pages: holds a page that is not UTF-8 text"),
+        ("pack logits.bin", "logits.bin: cannot write: it is an input"),
+        ("pack f4.npy -o ./f4.npy", "f4.npy: cannot write: it is an input"),
+        ("pack f4.npy -o hard.bin", "hard.bin: cannot write: it is an input"),
+        ("pack f4.npy -o soft.bin", "soft.bin: cannot write: it is an input"),
+        ("pack f4.npy -o same --include ./same", "same: cannot write: it is another output too"),
+        ("unpack f4.npy --rows 1 --vocabulary 4", "f4.npy: cannot write: it is an input"),
+        ("asm odd.bin", "odd.bin: cannot write: it is an input"),
+        ("run good.asm --save int=x.npy --save fp=x.npy", "x.npy: cannot write: it is another"),
+        ("run good.asm --save int=x.npy --trace x.npy", "x.npy: cannot write: it is another"),
+        ("run good.asm --load fp=v.npy --save fp=v.npy", "v.npy: cannot write: it is an input"),
+        ("run good.asm --trace good.asm", "good.asm: cannot write: it is an input"),
+        ("run good.asm --save int=o.npy@0:4097", "within 0:4096; --int-words 8192 would do"),
+        ("asm good.asm --program-words 2", "instruction memory 2; --program-words 4 would do"),
         ("pack f4.npy --prefix 1X", "argument --prefix: '1X' is no name"),
         ("unpack odd.bin --rows 1", "the following arguments are required: --vocabulary"),
         ("unpack odd.bin --rows 1 --vocabulary x", "argument --vocabulary: 'x' is not"),
@@ -356,9 +553,16 @@ def test_bad_input_is_one_line_and_exit_code_2(line, message, here, capsys):
     Path("text.npy").write_text("text")
     Path("empty.npy").write_text("")
     Path("text.pt").write_text("text")
+    Path("endless.asm").write_text("C_LOOP_START gp1, 200000\nC_LOOP_END gp1\nC_BREAK")
+    Path("ring").symlink_to("ring")
+    Path("pages").mkdir()
+    Path("pages/isa.md").write_bytes(b"\xff")
     Path("folder.npy").mkdir()
     np.save("v.npy", np.zeros(8, np.uint16))
     np.save("f4.npy", np.zeros(8, np.float32))
+    Path("logits.bin").write_bytes(Path("f4.npy").read_bytes())
+    Path("hard.bin").hardlink_to("f4.npy")
+    Path("soft.bin").symlink_to("f4.npy")
     np.save("i4.npy", np.zeros(8, np.int32))
     np.save("zero.npy", np.zeros((0, 5), np.float32))
     np.save("scalar.npy", np.float32(1))
@@ -368,8 +572,18 @@ def test_bad_input_is_one_line_and_exit_code_2(line, message, here, capsys):
     torch.save({"a": torch.zeros(3)}, "dict.pt")
     torch.save(torch.zeros(3, dtype=torch.int64), "i8.pt")
     torch.save(torch.zeros(3).to(torch.float8_e4m3fn), "f8.pt")
-    before = sorted(here.rglob("*"))
+    before = contents(here)
     assert main(line.split()) == 2
     error = capsys.readouterr().err
     assert message in error and error.count("\n") == 1
-    assert sorted(here.rglob("*")) == before
+    assert contents(here) == before
+
+
+@pytest.mark.parametrize("text", ["", "a\0b"])
+@pytest.mark.parametrize(
+    "line", ["asm @", "pack @", "run @", "asm a.asm -o @", "manual --output @"]
+)
+def test_what_is_no_name_of_a_file(line, text, here, capsys):
+    assert main([word.replace("@", text) for word in line.split()]) == 2
+    error = capsys.readouterr().err
+    assert f"{text!r} is no name of a file" in error and error.count("\n") == 1

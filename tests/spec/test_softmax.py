@@ -359,6 +359,162 @@ def test_division(dividend, divisor):
     assert divide(ints(46, dividend), ints(20, divisor)).as_int() == dividend // divisor
 
 
+# -- what a key proves --
+
+# The theorem's two errors, r and c, once more: of these alone the following tests are made.
+SHARE = Fraction(13301, 1_000_000_000) + Fraction(1, 16_777_216)
+LOSS = Fraction(1, 18_446_744_073_709_551_616)
+sizes = st.sampled_from([1, 2, 100, 126_464, MOST_ELEMENTS])
+deltas = st.builds(
+    lambda digits, exponent: digits * Fraction(2) ** exponent,
+    st.integers(0, 1 << 30),
+    st.integers(-110, -13),
+)
+
+
+def reach(h, n):
+    """The least and the greatest delta >= 0 whose error theorem a number h is within."""
+    return max((h - n * LOSS) / (1 + SHARE), Fraction(0)), (h + n * LOSS) / (1 - SHARE)
+
+
+@pytest.mark.parametrize(
+    ("h", "n", "expected"),  # as (r * h + c) / (1 - r), by hand
+    [
+        (Fraction(0), 1, Fraction(1, 1 << 64) / (1 - SHARE)),
+        (Fraction(0), 1 << 18, Fraction(1, 1 << 46) / (1 - SHARE)),
+        (Fraction(1), 1 << 18, (SHARE + Fraction(1, 1 << 46)) / (1 - SHARE)),
+        (Fraction(1 << 18), 1 << 18, ((1 << 18) * SHARE + Fraction(1, 1 << 46)) / (1 - SHARE)),
+    ],
+)
+def test_bound_is_the_formula(h, n, expected):
+    assert bound(h, n) == expected
+
+
+@given(exact=deltas, n=sizes)
+def test_bound_is_met_by_the_farthest_deltas(exact, n):
+    """With errors as great as T1 allows: reached where the value is too low, never passed."""
+    allowed = SHARE * exact + n * LOSS
+    if exact >= allowed:
+        assert bound(exact - allowed, n) == allowed
+    assert allowed < bound(exact + allowed, n)
+    least, most = reach(exact, n)
+    assert bound(exact, n) == most - exact >= exact - least
+
+
+@given(low=numbers | st.just(ZERO), n=sizes)
+@example(ZERO, 1)
+@example(ZERO, MOST_ELEMENTS)
+@example(1 << KEY_MANTISSA, 1)
+@example(code(Fraction(1)), MOST_ELEMENTS)
+def test_certified_from_the_bound_on_and_no_earlier(low, n):
+    h = number(low)
+    # high - low > B(low) + B(high), solved for high: from this number on, itself left out.
+    border = (h + 2 * n * LOSS) / (1 - 2 * SHARE)
+    assert border - h == bound(h, n) + bound(border, n)
+    last = code(border)  # the last key that is not certified
+    assume(last < LARGEST - 1)
+    assert not certified(low, low, n)
+    assert not certified(low, max(low + 1, 1 << KEY_MANTISSA), n)
+    assert not certified(low, last, n)
+    assert certified(low, last + 1, n)
+    assert certified(low, LARGEST, n)
+    assert not certified(last + 1, low, n)
+
+
+@given(low=deltas, n=sizes, up=st.booleans(), gap=st.integers(0, 8))
+def test_certified_holds_for_the_worst_rows_and_sees_wide_gaps(low, n, up, gap):
+    """Rows given by their exact delta alone, whose delta_hw errs as far as the theorem lets it.
+
+    `up`: the lesser delta is shown too great and the greater one too small; or the other way.
+    """
+    high = low + gap * (SHARE * low + n * LOSS)
+    rho, lost = SHARE - Fraction(1, 1 << 24), (n - 1) * LOSS
+    sign = 1 if up else -1
+    shown = [
+        code(min(max(exact + way * sign * (rho * exact + lost), Fraction(0)), Fraction(1 << 18)))
+        for exact, way in ((low, 1), (high, -1))
+    ]
+    first, second = shown
+    if certified(first, second, n):
+        assert low < high
+    if certified(second, first, n):
+        assert high < low
+    if gap > 4:  # the errors take 2 of these, the bounds 2 more
+        assert certified(first, second, n)
+
+
+def test_rows_of_equal_delta_are_never_certified():
+    """(m, m - 1) has delta exp(-1) whatever m is; the keys differ, one might say in an order."""
+    keys = sorted({key_of(on_integers(from_float([m, m - 1]))) for m in range(-127, 128, 3)})
+    assert len(keys) > 50
+    assert not any(certified(keys[at], key, 2) for at in range(len(keys)) for key in keys[at + 1 :])
+    assert number(keys[-1]) - number(keys[0]) > bound(number(keys[0]), 2) / 2  # not so near at all
+
+
+def test_rows_whose_keys_are_in_the_wrong_order_are_not_certified():
+    """A third element of exp(-13) for exp(-30) raises delta by less than what keys err."""
+    tops = range(14, 128, 2)
+    less, more = ([from_float([m, m - 1, m - far]) for m in tops] for far in (30, 13))
+    assert delta(less[0]) < delta(more[0])  # and so of all: delta knows differences only
+    low, high = ([key_of(on_integers(row)) for row in rows] for rows in (less, more))
+    wrong = [(b, a) for a in low for b in high if b < a]
+    assert len(wrong) > 10
+    assert not any(certified(*pair, 3) for pair in wrong)
+
+
+@pytest.mark.parametrize(
+    ("keys", "proven"),
+    [
+        ((NAN_FIRST, ZERO), True),
+        ((NAN_FIRST, LARGEST), True),
+        ((ZERO, NAN_LAST), True),
+        ((LARGEST, NAN_LAST), True),
+        ((LARGEST, EMPTY), True),
+        ((NAN_FIRST, EMPTY), True),
+        ((NAN_FIRST, NAN_FIRST), False),
+        ((NAN_LAST, NAN_LAST), False),
+        ((EMPTY, EMPTY), False),
+        ((NAN_LAST, ZERO), False),
+    ],
+)
+def test_rows_without_a_confidence_are_certified_by_their_keys(keys, proven):
+    first, second = keys
+    assert certified(first, second, MOST_ELEMENTS) is proven
+
+
+@given(key=numbers | st.just(ZERO), n=sizes)
+@example(ZERO, 1)
+@example(code(Fraction(1, 9)), MOST_ELEMENTS)
+def test_decided_from_the_bound_on_and_no_nearer(key, n):
+    h = number(key)
+    _, most = reach(h, n)
+    tiny = Fraction(1, 1 << 200)
+    assert not decided(key, h, n)
+    assert not decided(key, most, n)
+    assert decided(key, most + tiny, n)
+    assert decided(key, h + 1 + h, n)
+    other = h - (most - h)
+    if other >= 0:
+        assert not decided(key, other, n)
+    if other - tiny >= 0:
+        assert decided(key, other - tiny, n)
+
+
+def test_decided_of_rows():
+    """Rows with exact deltas 0, 1 and 2 and thresholds beside these."""
+    far = Fraction(1, 50_000)
+    for size in (1, 2, 3):
+        key, exact = key_of(on_integers(from_float([5.0] * size))), Fraction(size - 1)
+        assert number(key) == exact
+        assert not decided(key, exact, size)
+        assert decided(key, exact + (exact + 1) * far, size)
+        if exact:
+            assert decided(key, exact - exact * far, size)
+            assert not decided(key, exact * (1 + far / 2), size)
+            assert not decided(key, exact * (1 - far / 2), size)
+    assert all(decided(key, Fraction(1, 9), 3) for key in (NAN_FIRST, NAN_LAST, EMPTY))
+
+
 @given(rows=st.lists(st.lists(near, min_size=1, max_size=8), min_size=2, max_size=6))
 def test_certified_orders_are_the_exact_ones(rows):
     n = max(map(len, rows))

@@ -12,13 +12,13 @@ from random import Random
 from typing import NamedTuple
 
 from unmask.spec.state import MEMORIES, Config
-from unmask.tests.scenes import CONFIG, Scene
+from unmask.tests.scenes import BREAK, CONFIG, TOP, Scene, roles
 from unmask.tests.strategies import SPECIAL_CODES
 from unmask.tests.witness import softmax
 from unmask.tests.witness.memory import FORMATS, transfers
 from unmask.tests.witness.scalar import CSR_LIMITS, CSR_NAMES
 from unmask.tests.witness.words import LAYOUTS, Layout, decode, encode
-from unmask.tests.witness.world import BREAK, Situation, World
+from unmask.tests.witness.world import Situation, World
 
 WIDE = Config(
     vlen=64,
@@ -40,52 +40,18 @@ PAIRS = Config(
     loop_depth=2,
     hbm_bytes=1024,
 )
-TOP = 2**32
 # Nothing but zeros, or -infinity, or what ties with half a unit of 1.0: what a lane that is off
 # must not change.
 PLAIN = ((0,), (0, 0x8000), (0, 0x8000), (0x8000,), (0xFF80,), (0x3F80, 0x3B80, 0x8000))
-
-# What a gp operand holds: an address in a memory, a length, a state, an offset in HBM, a count.
-_ROLES = {
-    "V_TOPK_MASK": "rd=vector rs1=vector rs2=vector rs3=count rs4=length",
-    "V_KEY_MASK_QUOTA": "rd=vector rs1=key rs2=vector rs3=count rs4=length",
-    "V_KEY_MASK_RULE": "rd=vector rs1=key rs2=vector rs3=count rs4=length",
-    "V_KEY_MASK_FACTOR": "rd=vector rs1=key rs2=vector rs3=key rs4=length",
-    "V_CMP_MASK_VV": "rd=vector rs1=vector rs2=vector rs4=length",
-    "V_CMP_MASK_VF": "rd=vector rs1=vector rs4=length",
-    "V_CMP_MASK_IG": "rd=vector rs1=int rs2=any rs4=length",
-    "V_CMP_MASK_II": "rd=vector rs1=int rs2=int rs4=length",
-    "S_SELECT_INT": "rd=int rs1=int rs2=int rs3=vector rs4=length",
-    "S_MAP_V_FP": "rd=vector rs1=fp rs2=length",
-    "V_RED_MAX_IDX": "rd=any rs1=vector rs2=any",
-    "V_RED_SM": "rd=state rs1=vector rs3=token",
-    "H_RED_SM": "rd=state rs1=offset rs3=token",
-    "H_PREFETCH_V": "rd=vector rs1=offset",
-    "H_STORE_V": "rd=vector rs1=offset",
-    "H_LD_INT": "rd=int rs1=offset rs3=length",
-    "H_ST_INT": "rd=int rs1=offset rs3=length",
-    "H_LD_KEY": "rd=key rs1=offset rs3=length",
-    "H_ST_KEY": "rd=key rs1=offset rs3=length",
-    "S_SM_ST_KEY": "rd=key rs1=state",
-    "S_SM_ST_IDX": "rd=int rs1=state",
-    "S_LD_KEY": "rs1=key",
-    "S_ST_KEY": "rd=any rs1=key",
-    **{f"S_{way}_{x.upper()}": f"rd=any rs1={x}" for way in ("LD", "ST") for x in ("fp", "int")},
-}
-
-
-def roles(mnemonic: str) -> dict[str, str]:
-    if mnemonic in _ROLES:
-        return dict(item.split("=") for item in _ROLES[mnemonic].split())
-    role = "vector" if mnemonic.startswith("V_") else "any"
-    return {x: role for x, kind in LAYOUTS[mnemonic].kinds.items() if kind == "g"}
 
 
 def situations(mnemonic: str, count: int, seed: int = 0) -> list[Situation]:
     random = Random(f"{mnemonic} {seed}")
     if mnemonic in ("C_LOOP_START", "C_LOOP_END"):
         return [_loops(mnemonic, random) for _ in range(count)]
-    corners = [_last_scale()] if mnemonic == "H_RED_SM" else []
+    corners = _at_borders(mnemonic, random) if mnemonic.startswith("H_") else []
+    if mnemonic == "H_RED_SM":
+        corners.append(_last_scale())
     return [*corners, *(_situation(mnemonic, random) for _ in range(count))]
 
 
@@ -96,6 +62,40 @@ def _last_scale() -> Situation:
     word = encode("H_RED_SM", rd=0, rs1=0, rs2=0, rs3=0, format=2, clear=1)
     scene = replace(scene, word=word, csrs=csrs, a=(0,) * 8, window=(0, 1024))
     return Situation(scene, faulty=((8, 16),))
+
+
+def _at_borders(mnemonic: str, random: Random) -> list[Situation]:
+    """A transfer whose elements, or scales, begin or end at the window's border, or one beside."""
+    plain = _situation("S_ADD_INT", Random(0)).scene
+    words = mnemonic[2:5] in ("LD_", "ST_")
+    first, end = 64, 512
+    found = []
+    for scales in (False,) if words else (False, True):
+        for upper in (False, True):
+            for by in (-1, 0, 1):
+                kind = random.choice((1, 2, 3, 4) if scales else (0, 1, 2, 3, 4))
+                size, block, _ = FORMATS[kind]
+                size, length = (4, 3) if words else (size, max(8, block))
+                if scales:
+                    offset, base = 128, 0
+                    scale = (end - length // block if upper else first) + by - offset // block
+                else:
+                    offset, scale = 0, 256
+                    base = (end - length * size if upper else first) + by * size
+                field = {"rd": 1, "rs1": 2, "rs2": 1}
+                field |= {} if mnemonic in ("H_PREFETCH_V", "H_STORE_V") else {"rs3": 3}
+                field |= {"format": kind} if mnemonic == "H_RED_SM" else {}
+                csrs = {**plain.csrs, "VL": length, "ROWS": 1, "FMT0": kind, "SCALE": scale}
+                scene = replace(
+                    plain,
+                    word=encode(mnemonic, **field),
+                    gp=(0, 0, offset, length, *plain.gp[4:]),
+                    a=(0, base, *plain.a[2:]),
+                    csrs=csrs,
+                    window=(first, end),
+                )
+                found.append(Situation(scene))
+    return found
 
 
 def codes(random: Random, count: int, family: int | None = None) -> list[int]:
@@ -321,7 +321,8 @@ def _states(random: Random, mnemonic: str, vl: int) -> list[softmax.State]:
 
 
 def _situation(mnemonic: str, random: Random) -> Situation:
-    layout, role = LAYOUTS[mnemonic], roles(mnemonic)
+    layout = LAYOUTS[mnemonic]
+    role = roles(mnemonic, [x for x, kind in layout.kinds.items() if kind == "g"])
     format_ = random.randrange(5)
     block = FORMATS[format_][1] if mnemonic[:2] == "H_" else 1
     config = random.choice((CONFIG, CONFIG, CONFIG, WIDE, PAIRS))
@@ -485,4 +486,4 @@ def _loops(mnemonic: str, random: Random) -> Situation:
     )
     if loops and random.random() < 0.8:
         loops = (*loops[:-1], (*loops[-1][:2], fields["rd"]))
-    return Situation(plain.scene, config, tuple(words), pc, loops)
+    return Situation(replace(plain.scene, loops=loops), config, tuple(words), pc)

@@ -12,6 +12,7 @@ from unmask.tests.witness import floats, traps
 from unmask.tests.witness.traps import Fields
 from unmask.tests.witness.world import World
 
+RELATION_NAMES = ("GE", "GT", "EQ", "NE", "LE", "LT")
 _RELATIONS = (np.greater_equal, np.greater, np.equal, np.not_equal, np.less_equal, np.less)
 NAMES = {
     "V_TOPK_MASK", "V_KEY_MASK_QUOTA", "V_KEY_MASK_RULE", "V_KEY_MASK_FACTOR", "S_SELECT_INT",

@@ -39,6 +39,7 @@ E5M2 = Element(ml_dtypes.float8_e5m2, 2, -14, 15, 0x7E, True)
 FORMATS: tuple[tuple[int, int, Element | None], ...] = (
     (2, 1, None), (1, 32, E4M3), (1, 8, E4M3), (1, 32, E5M2), (1, 8, E5M2),
 )  # fmt: skip
+FORMAT_NAMES = ("BF16", "E4M3_B32", "E4M3_B8", "E5M2_B32", "E5M2_B8")
 
 
 def scale_value(scales: Any) -> NDArray[np.float64]:

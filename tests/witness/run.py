@@ -10,6 +10,7 @@ import numpy as np
 from unmask.spec import machine as spec_machine
 from unmask.spec import state as spec_state
 from unmask.spec import vectors as spec_vectors
+from unmask.tests.witness.traps import CAUSES
 from unmask.tests.witness.world import Outcome, Situation
 
 
@@ -33,7 +34,7 @@ def execute(
     state.gp[:], state.f[:], state.a[:] = scene.gp, scene.f, scene.a
     state.csrs.update(scene.csrs)
     state.softmax[:] = [states.softmax_of(values) for values in scene.softmax]
-    state.loops[:] = [states.Loop(*loop) for loop in situation.loops]
+    state.loops[:] = [states.Entry(*loop) for loop in scene.loops]
     state.window = scene.window
     for name, array in state.memories.items():
         array[:] = np.resize(np.array(scene.memories[name], array.dtype), array.size)
@@ -42,8 +43,8 @@ def execute(
 
 def difference(record: Any, after: dict[str, Any], outcome: Outcome) -> str | None:
     """What the machine did otherwise than the witness; None if nothing."""
-    if record.cause.name != outcome.cause:
-        return f"trap {record.cause.name}, expected {outcome.cause}"
+    if record.cause.name != outcome.cause or CAUSES[record.cause] != outcome.cause:
+        return f"trap {record.cause.name} = {int(record.cause)}, expected {outcome.cause}"
     told = (record.length, record.stop, record.fault)
     if outcome.cause in ("NONE", "FATAL") and told != outcome[2:]:
         return f"length, stop, fault {told}, expected {outcome[2:]}"

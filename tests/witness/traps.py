@@ -7,7 +7,11 @@ from collections.abc import Iterator
 from unmask.tests.witness.world import World
 
 Fields = dict[str, int]
-PRIORITY = ("ILLEGAL", "LOOP", "MISALIGNED", "LENGTH", "RANGE", "OVERLAP", "WINDOW")
+# By number; traps in order of priority.
+CAUSES = (
+    "NONE", "ILLEGAL", "LOOP", "MISALIGNED", "LENGTH", "RANGE", "OVERLAP", "WINDOW", "FATAL",
+)  # fmt: skip
+PRIORITY = CAUSES[1:-1]
 
 
 def misaligned(world: World, *addresses: int) -> Iterator[str]:

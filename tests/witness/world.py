@@ -11,15 +11,13 @@ from numpy.typing import NDArray
 from unmask.spec.state import MEMORIES, Config
 from unmask.tests.scenes import CONFIG, Scene
 
-BREAK = 0x38
-
 
 class Situation(NamedTuple):
     """A scene in a core of some size, in a program.
 
     Attributes:
-        program: its words; None: the scene's word, then C_BREAK to the end of program memory.
-        pc, loops: where it stands; loops are (first word of the body, count, register).
+        program: its words; None: the scene's own.
+        pc: where it stands.
         faulty: ranges of HBM, whole beats, that answer with a bus error.
     """
 
@@ -27,14 +25,11 @@ class Situation(NamedTuple):
     config: Config = CONFIG
     program: tuple[int, ...] | None = None
     pc: int = 0
-    loops: tuple[tuple[int, int, int], ...] = ()
     faulty: tuple[tuple[int, int], ...] = ()
 
     @property
     def words(self) -> tuple[int, ...]:
-        if self.program is not None:
-            return self.program
-        return (self.scene.word, *[BREAK] * (self.config.program_words - 1))
+        return self.scene.program(self.config) if self.program is None else self.program
 
 
 class Outcome(NamedTuple):
@@ -92,7 +87,7 @@ class World:
             list(scene.a),
             dict(scene.csrs),
             list(scene.softmax),
-            list(situation.loops),
+            list(scene.loops),
             memories,
         )
 
