@@ -24,6 +24,8 @@ from typing import Any
 
 import numpy as np
 
+_new = object.__new__
+
 
 class BitsError(TypeError):
     """An operation that the algebra, or one interpretation of it, does not define exactly."""
@@ -166,7 +168,9 @@ class Bits:
 
     def like(self, value: Any) -> Bits:
         """What the interpretation holds, known to fit, as a value of this width (no check)."""
-        return _make(self.algebra, self.width, value)
+        bits = _new(Bits)  # `_make`, written out where it is made most
+        bits.algebra, bits.width, bits.value = self.algebra, self.width, value
+        return bits
 
     # -- arithmetic and logic, modulo 2**width --
     def __add__(self, other: Bits | int) -> Bits:
@@ -262,7 +266,10 @@ class Bits:
         return self.algebra.const(self.width, min(amount, (1 << self.width) - 1))
 
     def _trimmed(self, value: Any) -> Bits:
-        return _make(self.algebra, self.width, self.algebra.trim(self.width, value))
+        bits = _new(Bits)
+        bits.algebra, bits.width = self.algebra, self.width
+        bits.value = self.algebra.trim(self.width, value)
+        return bits
 
     def _flag(self, condition: Any) -> Bits:
         return _make(self.algebra, 1, self.algebra.flag(condition))
@@ -328,6 +335,6 @@ def _check_width(algebra: Any, width: int) -> None:
 
 def _make(algebra: Any, width: int, value: Any) -> Bits:
     """A `Bits` whose value is known to fit: skips the check that the constructor does."""
-    bits = object.__new__(Bits)
+    bits = _new(Bits)
     bits.algebra, bits.width, bits.value = algebra, width, value
     return bits

@@ -324,9 +324,10 @@ class Machine:
             kind, number = fields[name]
             self._set(record, kind, number, value.value)
         if effect.loop is not None:
-            register, count = fields["rd"][1], self._operands.field("imm22")
-            left = loops.turn(state.loops, effect.loop, state.pc, count, register)
-            self._set(record, Kind.GP, register, left)
+            asked = effect.registers.get("rd")
+            count = 0 if asked is None else asked.value
+            left = loops.turn(state.loops, effect.loop, state.pc, count, fields["rd"][1])
+            self._set(record, Kind.GP, fields["rd"][1], left)
         for memory, where, what in effect.stores:
             state.memories[memory][where.value] = what.value
             record.store = (memory, where.value, what.value)

@@ -211,9 +211,10 @@ def run(state: SymbolicState, program: Sequence[int], table: isa.Table = isa.TAB
             raise BitsError(f"{row.mnemonic} at pc {state.pc} traps: {Trap(trap).name}")
         effect = execute(state, row, word)
         if effect.loop is not None:
-            register, count = RD.get(word), IMM22.get(word)
-            left = loops.turn(state.loops, effect.loop, state.pc, count, register)
-            _set(state, Kind.GP, register, const(32, left))
+            asked = effect.registers.get("rd")
+            count = 0 if asked is None else value_of(asked)
+            left = loops.turn(state.loops, effect.loop, state.pc, count, RD.get(word))
+            _set(state, Kind.GP, RD.get(word), const(32, left))
         state.pc, stopped = target, effect.stop
 
 

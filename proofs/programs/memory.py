@@ -68,7 +68,7 @@ def prefetch(table: isa.Table, files: Files) -> Iterator[Obligation]:
 
 def rows_without_padding(x: Context) -> Effect:
     """Broken: a row begins right behind the last element of the one before."""
-    with patch.object(memory, "_sram_pitch", lambda x, length: length):
+    with patch.object(memory, "padded", lambda x, length: length):
         return isa.BY_MNEMONIC["H_PREFETCH_V"].semantics(x)
 
 
