@@ -16,6 +16,7 @@ from unmask.spec import binding as bindings
 from unmask.tests.cosim.jobs import quick_simulator
 from unmask.tests.cosim.paths import BUILD, ROOT
 from unmask.tests.cosim.runner import available
+from unmask.tests.mutants import MODULES as MUTATED
 from unmask.tests.quality.bugs import EXAMPLES
 from unmask.tests.strategies import SMALL
 
@@ -118,7 +119,8 @@ def _tests(scope: Scope) -> list[Task]:
     if not scope.own:
         return []
     shared = (*SPEC, "model", "tests/strategies.py", "tests/scenes.py", "tests/witness",
-              "tests/logit_rows.py", "tests/conftest.py", "ci/checks.py")  # fmt: skip
+              "tests/logit_rows.py", "tests/softmax_definition.py", "tests/conftest.py",
+              "ci/checks.py")  # fmt: skip
     return [
         Task("property tests", "tests of spec", checks.pytest, ("tests/spec", "tests/reference"),
              (*shared, "tests/spec", "tests/reference"), cost=45),
@@ -131,14 +133,18 @@ def _tests(scope: Scope) -> list[Task]:
     ]  # fmt: skip
 
 
-# In groups of about the same time, so that two can run side by side.
+# In groups of about the same time, so that two can run side by side; together all modules.
 MUTANT_GROUPS = (
-    ("formats", "reductions", "arith"),
+    ("formats", "reductions", "loops", "arith"),
     ("mx", "softmax"),
     ("instructions.rules", "instructions.control", "instructions.scalar", "instructions.vector"),
     ("instructions.masks",),
     ("instructions.memory", "instructions.softmax"),
 )
+
+
+if sorted(name for group in MUTANT_GROUPS for name in group) != sorted(MUTATED):
+    raise ValueError("MUTANT_GROUPS: not each of tests.mutants.MODULES once")
 
 
 def _spec_mutants(scope: Scope) -> list[Task]:

@@ -26,27 +26,27 @@ class Entry:
 def after_start(
     program: Sequence[int], pc: int, loops: Sequence[Entry], depth: int, count: int
 ) -> tuple[Trap, int, int]:
-    """What follows C_LOOP_START at pc: the trap or NONE, the next pc, the words looked at.
+    """What follows C_LOOP_START at pc: the trap or NONE, where to go on, the words looked at.
 
     LOOP: the stack is full, be the count 0 or not; or a loop of zero iterations has no end.
     """
     if len(loops) == depth:
-        return Trap.LOOP, pc + 1, 0
+        return Trap.LOOP, pc, 0
     if count:
         return Trap.NONE, pc + 1, 0
     end = loop_end(program, pc + 1)
     if end is None:
-        return Trap.LOOP, pc + 1, len(program) - pc
+        return Trap.LOOP, pc, len(program) - pc
     return Trap.NONE, end + 1, end - pc
 
 
 def after_end(pc: int, loops: Sequence[Entry], register: int) -> tuple[Trap, int]:
-    """What follows C_LOOP_END at pc: the trap or NONE, and the next pc.
+    """What follows C_LOOP_END at pc: the trap or NONE, and where to go on.
 
     LOOP: there is no loop, or the innermost one counts in another register.
     """
     if not loops or loops[-1].register != register:
-        return Trap.LOOP, pc + 1
+        return Trap.LOOP, pc
     return Trap.NONE, loops[-1].start if loops[-1].count > 1 else pc + 1
 
 

@@ -25,20 +25,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from unmask.spec.errors import UsageError
-from unmask.tests.mutants import corpus, equivalents, loader, trial
+from unmask.tests.mutants import MODULES, corpus, equivalents, loader, trial
 from unmask.tests.mutants.operators import Mutant, mutants
 
-MODULES = (
-    "formats",
-    "arith",
-    "mx",
-    "softmax",
-    "reductions",
-    *(
-        f"instructions.{name}"
-        for name in ("rules", "control", "scalar", "vector", "masks", "memory", "softmax")
-    ),
-)
 SITUATIONS = 60  # of each row
 
 

@@ -29,12 +29,13 @@ def expected(scene: Scene | Situation) -> Outcome:
     name, fields = found
     group = next(x for x in GROUPS if name in x.NAMES)
     causes = set(group.causes(world, name, fields))
+    looked = scalar.examined(world, name, fields)
     if causes:
-        return Outcome(min(causes, key=PRIORITY.index), before)
+        return Outcome(min(causes, key=PRIORITY.index), before, examined=looked)
     beat = situation.config.beat_bytes
     fault = memory.refused(world, name, fields, situation.faulty, beat)
     if fault is not None:
         return Outcome("FATAL", before, fault=fault)
     group.act(world, name, fields)
     world.pc += 1
-    return Outcome("NONE", world.snapshot(), world.length, world.stop)
+    return Outcome("NONE", world.snapshot(), world.length, world.stop, examined=looked)

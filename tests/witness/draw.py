@@ -458,6 +458,16 @@ def _memory(
     return tuple(bases), window, scale
 
 
+# Behind a loop's start: ends that are its own, after none, one or two loops inside, or missing.
+_SKIPPED = (
+    "START END END",
+    "START END START END END",
+    "START START END END END END",
+    "START START END END",
+    "START END",
+)
+
+
 def _loops(mnemonic: str, random: Random) -> Situation:
     """A loop instruction in a program of loop instructions and others."""
     plain = _situation("S_ADD_INT", random)
@@ -475,6 +485,12 @@ def _loops(mnemonic: str, random: Random) -> Situation:
     if mnemonic == "C_LOOP_START":
         fields["imm22"] = random.choice((0, 0, 0, 1, 2, 2**22 - 1))
     words[pc] = encode(mnemonic, **fields)
+    if mnemonic == "C_LOOP_START" and random.random() < 0.3:  # loops to skip, in a loop to skip
+        fields["imm22"], pc = 0, random.randrange(2)
+        inner = [encode(f"C_LOOP_{x}", rd=1, **({"imm22": 2} if x == "START" else {}))
+                 for x in random.choice(_SKIPPED).split()]  # fmt: skip
+        words = [BREAK] * pc + [encode(mnemonic, **fields), *inner, BREAK]
+        config, size = replace(config, program_words=16), len(words)
     depth = random.choice((0, 1, 1, config.loop_depth))
     loops = tuple(
         (

@@ -45,9 +45,11 @@ def difference(record: Any, after: dict[str, Any], outcome: Outcome) -> str | No
     """What the machine did otherwise than the witness; None if nothing."""
     if record.cause.name != outcome.cause or CAUSES[record.cause] != outcome.cause:
         return f"trap {record.cause.name} = {int(record.cause)}, expected {outcome.cause}"
-    told = (record.length, record.stop, record.fault)
-    if outcome.cause in ("NONE", "FATAL") and told != outcome[2:]:
-        return f"length, stop, fault {told}, expected {outcome[2:]}"
+    told = (record.length, record.stop, record.fault, record.examined)
+    if told != outcome[2:]:
+        return f"length, stop, fault, examined {told}, expected {outcome[2:]}"
+    if record.next_pc != outcome.after["pc"]:
+        return f"next pc {record.next_pc}, expected {outcome.after['pc']}"
     if after == outcome.after:
         return None
     for name, wanted in outcome.after.items():

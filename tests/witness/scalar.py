@@ -67,6 +67,14 @@ def _end(world: World) -> int | None:
     return None
 
 
+def examined(world: World, name: str, o: Fields) -> int:
+    """A loop of no iterations looks at each word behind it up to its end, or the program's."""
+    if name != "C_LOOP_START" or o["imm22"] or len(world.loops) >= world.loop_depth:
+        return 0
+    end = _end(world)
+    return (len(world.words) if end is None else end) - world.pc
+
+
 def act(world: World, name: str, o: Fields) -> None:
     gp, f = world.gp, world.f
     if name in _BINARY:

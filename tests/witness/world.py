@@ -41,6 +41,7 @@ class Outcome(NamedTuple):
         length: elements it worked on.
         stop: whether the program ended as it should.
         fault: of FATAL, the first byte that the memory refused.
+        examined: words looked at for the end of a loop of no iterations.
     """
 
     cause: str
@@ -48,6 +49,7 @@ class Outcome(NamedTuple):
     length: int = 0
     stop: bool = False
     fault: int | None = None
+    examined: int = 0
 
 
 @dataclass
