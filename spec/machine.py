@@ -201,7 +201,8 @@ class Machine:
         table: the instructions that exist.
         faulty: ranges of HBM addresses, in whole beats, that answer with a bus error.
         late: how many younger instructions retire before a failed transfer is reported, if
-            they can: one that touches what it was writing waits for it, and so does a store to HBM.
+            they can: one that touches what it was writing waits for it, and so does one that
+            stores anything to HBM (a store of length 0 does not).
 
     Raises:
         UsageError: if the program does not fit in instruction memory, a word in 32 bits, or a

@@ -143,6 +143,7 @@ class State(NamedTuple):
     """
 
     key: Bits  # 16 bits: order key of the maximum, 0 for none
+    # index and count hide methods of tuple that nobody needs.
     index: Bits  # type: ignore[assignment]  # 32 bits: the first argmax
     top: Bits  # 12 bits: biased bin of the maximum, at least 5 where it is normal
     slots: tuple[Bits, ...]  # 5 of 34 bits, highest bin first; at most count * 65,535 each

@@ -92,9 +92,10 @@ class Expressions(OfContext):
             return scope.texts[node.id]
         if node.id in scope.locals:
             definition, inner = scope.locals[node.id]
-            body = definition.body if isinstance(definition, ast.Lambda) else None
-            if body is None:
-                last = body_of(definition)[0]  # type: ignore[arg-type]
+            if isinstance(definition, ast.Lambda):
+                body = definition.body
+            else:
+                last = body_of(definition)[0]
                 assert isinstance(last, ast.Return) and last.value is not None
                 body = last.value
             return self._arrow(parameters_of(definition), body, inner)
@@ -191,8 +192,10 @@ class Expressions(OfContext):
             joint: ast.boolop = ast.And() if isinstance(node.op, ast.BitAnd) else ast.Or()
             values: list[ast.expr] = []
             for side in (left, right):
-                same = isinstance(side, ast.BoolOp) and type(side.op) is type(joint)
-                values += side.values if same else [side]  # type: ignore[attr-defined]
+                if isinstance(side, ast.BoolOp) and type(side.op) is type(joint):
+                    values += side.values
+                else:
+                    values.append(side)
             return ast.BoolOp(joint, values)
         known = self.known(node, scope)
         if isinstance(known, int) and isinstance(left, ast.Constant):

@@ -40,8 +40,8 @@ class _Plain(ast.NodeTransformer):
 
     def visit_Constant(self, node: ast.Constant) -> ast.AST:
         """Large numbers are bit patterns."""
-        large = type(node.value) is int and node.value >= 1024
-        return piece(f"0x{node.value:X}") if large else node  # type: ignore[str-bytes-safe]
+        value = node.value
+        return piece(f"0x{value:X}") if isinstance(value, int) and value >= 1024 else node
 
     def visit_Sized(self, node: Sized) -> ast.AST:
         return self.generic_visit(ast.Call(node.func, node.args, node.keywords))
@@ -75,7 +75,9 @@ def bare(node: ast.expr) -> str:
 
 def text_of(node: ast.expr) -> str:
     """A string constant's text, or the expression."""
-    return node.value if isinstance(node, ast.Constant) else show(node)  # type: ignore[return-value]
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return node.value
+    return show(node)
 
 
 def bracketed(node: ast.expr, kind: type[ast.expr]) -> ast.expr:

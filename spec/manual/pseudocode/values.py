@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import operator
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -22,7 +23,7 @@ _FOLDED: dict[type[ast.AST], Callable[[Any, Any], Any]] = {
 }
 
 
-class Values:
+class Values(ABC):
     """The state of a reader; `known` folds constants.
 
     Args:
@@ -55,21 +56,21 @@ class Values:
 
     # what the classes above this one add
 
+    @abstractmethod
     def expression(self, node: ast.expr, scope: Scope) -> ast.expr:
         """An expression rewritten."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _single(self, node: ast.FunctionDef | ast.Lambda, scope: Scope) -> ast.expr | None:
         """A function as one expression, or None."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _block(self, body: list[ast.stmt], scope: Scope, tail: bool = False) -> Lines:
         """Lines of statements."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _applied(self, function: ast.expr, arguments: list[ast.expr], scope: Scope) -> ast.expr:
         """A function called with arguments that are rewritten already."""
-        raise NotImplementedError
 
     def known(self, node: ast.expr, scope: Scope) -> Any:
         """The Python value of an expression that is settled; else `UNKNOWN`."""
