@@ -24,6 +24,7 @@ from unmask.spec.errors import UsageError
 
 Rule = Literal["quota", "rule", "factor"]
 MOST_LAG = 3
+MOST = (1 << 32) - 1  # of a register
 _RULES = {"quota": "QUOTA", "rule": "RULE", "factor": "FACTOR"}
 
 
@@ -214,10 +215,18 @@ def _check(s: Step) -> None:
         ("batch", s.batch, 1, (1 << 22) - 1),
         ("rows", s.rows, 1, 1 << 16),
         ("vocabulary", s.vocabulary, 1, 1 << 18),
-        ("mask_id", s.mask_id, 0, (1 << 32) - 1),
+        ("mask_id", s.mask_id, 0, MOST),
+        ("pitch", s.pitch, 0, MOST),
+        ("base", s.base, 0, (1 << 64) - 1),
+        ("scale", s.scale, 0, MOST),
+        ("limit", s.limit, 0, MOST),
+        ("most", s.most, 0, MOST),
+        ("vlen", s.vlen, 2, 2048),
         ("int words", s.quotas + s.batch + 1, 1, 1 << 18),
     ):
         if not least <= value <= most:
             raise UsageError(f"{name} {value}: expected {least} to {most}")
+    if s.rule not in _RULES:
+        raise UsageError(f"rule {s.rule!r}: expected one of {', '.join(_RULES)}")
     if s.format not in FORMATS:
         raise UsageError(f"format {s.format!r}: expected one of {', '.join(FORMATS)}")

@@ -1,13 +1,23 @@
 """Figures in the README are what the code gives."""
 
+import os
 import re
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import numpy as np
 
 from unmask.model.machine import CORE
 from unmask.spec import isa
+from unmask.spec.formats import to_float
+from unmask.spec.pack import Shape, unpack
 from unmask.tests.cosim.paths import ROOT
 from unmask.tests.mutants.__main__ import all_mutants
 
-TEXT = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+PAGE = (ROOT / "README.md").read_text(encoding="utf-8")
+TEXT = " ".join(PAGE.split())
 
 
 def stated(pattern: str) -> int:
@@ -24,6 +34,25 @@ def test_instructions():
 def test_mutants():
     assert "breaks the specification in over four thousand ways" in TEXT
     assert 4000 < len(all_mutants()) < 5000
+
+
+def test_first_program():
+    """The commands under "Writing a program", as they stand there."""
+    section = PAGE.partition("## Writing a program")[2].partition("\n\nThe assembler")[0]
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    run = subprocess.run(
+        ["bash", "-euc", textwrap.dedent(section)],
+        cwd=ROOT,
+        env={**os.environ, "PATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    folder = ROOT / "build" / "first"
+    shape = Shape("E4M3_B32", 4, 1000)
+    values = to_float(unpack(np.fromfile(folder / "logits.bin", np.uint8), shape))
+    assert np.load(folder / "ids.npy").tolist() == values.argmax(1).tolist()
 
 
 def test_files_that_it_names_exist():

@@ -85,6 +85,10 @@ def test_at_most_64_words(rule, batch, rows):
 def test_bad_sizes():
     with pytest.raises(UsageError, match="vocabulary 262145: expected 1 to 262144"):
         program(Step(1, 1, (1 << 18) + 1, 0))
+    with pytest.raises(UsageError, match="pitch -1: expected 0 to 4294967295"):
+        program(Step(1, 1, 8, 0, pitch=-1))
+    with pytest.raises(UsageError, match="rule 'best': expected one of quota, rule, factor"):
+        program(Step(1, 1, 8, 0, rule="best"))  # type: ignore[arg-type]  # as a caller may
     with pytest.raises(UsageError, match="format 'FP8': expected one of BF16"):
         program(Step(1, 1, 8, 0, format="FP8"))
     with pytest.raises(UsageError, match=r"quotas: shape \(2,\), expected \(1,\)"):
