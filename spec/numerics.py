@@ -116,7 +116,7 @@ R = RHO + Fraction(1, 1 << 24)  # ... with what the key truncates
 UNIT = Fraction(1, 1 << 64)  # of the maximum's term: an element's loss at the window's end is less
 LARGEST = 99 * (1 << KEY_MANTISSA) - 1  # the last key of a number: exponent 17, all ones
 
-DType = Literal["exact", "bfloat16", "float32"]
+DType = Literal["exact", "bfloat16", "float16", "float32"]
 
 
 def c(n: int) -> Fraction:
@@ -200,7 +200,7 @@ def limit(tau: float | Fraction, dtype: DType = "exact", strict: bool = False) -
 
     Args:
         tau: for a dtype it is first cast to it, as PyTorch does with a Python number: to FP32,
-            then to BF16, nearest even both times; 0.9 becomes 0.8984375 in BF16.
+            then to BF16 or FP16, nearest even both times; 0.9 becomes 0.8984375 in BF16.
         dtype: of the confidence compared with tau.
         strict: whether equality is not enough.
 
@@ -218,16 +218,12 @@ def limit(tau: float | Fraction, dtype: DType = "exact", strict: bool = False) -
         return NAN_FIRST
     if dtype == "exact":
         return _at_most(1 / Fraction(tau) - 1, inclusive=not strict)
-    low = 16 if dtype == "bfloat16" else 0  # bits of an FP32 word that the dtype lacks
-    word = int(np.float32(float(tau)).view(np.uint32))
-    if low:
-        word += 0x7FFF + (word >> 16 & 1)
-    least = (word >> low) + strict  # the least number of the dtype to be accepted
-    if least == 0:  # a tau so small that it became 0
+    word = _word(float(tau), dtype) + strict  # of the least number to be accepted
+    if word == 0:  # a tau so small that it became 0
         return LARGEST
-    # Rounded to `least` or above: from the midpoint below it on, a tie included if it is even.
-    boundary = (_number(least << low) + _number(least - 1 << low)) / 2
-    return _at_most(1 / boundary - 1, inclusive=least % 2 == 0)
+    # Rounded to it or above: from the midpoint below it on, a tie included if it is even.
+    boundary = (_number(word, dtype) + _number(word - 1, dtype)) / 2
+    return _at_most(1 / boundary - 1, inclusive=word % 2 == 0)
 
 
 def _at_most(x: Fraction, inclusive: bool) -> int:
@@ -238,6 +234,18 @@ def _at_most(x: Fraction, inclusive: bool) -> int:
     return key if inclusive or value(key) != x else key - 1
 
 
-def _number(word: int) -> Fraction:
-    """The finite FP32 number of a word."""
-    return Fraction(float(np.uint32(word).view(np.float32)))
+def _word(tau: float, dtype: DType) -> int:
+    """The bits of the positive number that a dtype makes of tau, by way of FP32."""
+    single = np.float32(tau)
+    if dtype == "float16":
+        return int(np.float16(single).view(np.uint16))
+    word = int(single.view(np.uint32))
+    return word if dtype == "float32" else word + 0x7FFF + (word >> 16 & 1) >> 16
+
+
+def _number(word: int, dtype: DType) -> Fraction:
+    """The finite number of a word."""
+    if dtype == "float16":
+        return Fraction(float(np.uint16(word).view(np.float16)))
+    wide = word if dtype == "float32" else word << 16
+    return Fraction(float(np.uint32(wide).view(np.float32)))

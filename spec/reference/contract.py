@@ -125,6 +125,12 @@ class Contract:
         found = inspect.signature(self.rule).parameters.values()
         return tuple(x.name for x in found if x.kind is inspect.Parameter.KEYWORD_ONLY)
 
+    @property
+    def required(self) -> tuple[str, ...]:
+        """Those of them that have no default."""
+        found = inspect.signature(self.rule).parameters
+        return tuple(x for x in self.parameters if found[x].default is inspect.Parameter.empty)
+
     def as_published(
         self, logits: torch.Tensor, x: torch.Tensor, mask: torch.Tensor | int, **parameters: Any
     ) -> Step:

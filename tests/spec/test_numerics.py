@@ -218,9 +218,10 @@ def test_certified_orders_are_the_exact_ones(rows):
 
 def rounded(x, dtype):
     """A positive rational rounded to nearest even, from the definition."""
-    digits = {"bfloat16": 8, "float32": 24}[dtype]
+    digits = {"bfloat16": 8, "float16": 11, "float32": 24}[dtype]
+    least = Fraction(1, 1 << 14) if dtype == "float16" else 0  # below it numbers lie no closer
     unit = Fraction(1)
-    while x < unit:
+    while x < unit > least:
         unit /= 2
     unit /= 1 << (digits - 1)
     below = x // unit
@@ -261,7 +262,7 @@ taus = st.sampled_from([0.9, 0.5, 0.95, 1.0, 0.99, 1 / 3, 1e-3, 0.8984375, 0.0, 
 
 @given(
     tau=taus | st.floats(2**-18, 1),
-    dtype=st.sampled_from(["exact", "bfloat16", "float32"]),
+    dtype=st.sampled_from(["exact", "bfloat16", "float16", "float32"]),
     strict=st.booleans(),
     key=numbers,
     step=st.none() | st.integers(-3, 3),
