@@ -1,27 +1,13 @@
-"""Synthetic logit rows of a dLLM's vocabulary, one family for each way that rows are hard."""
+"""Logit rows for simulations and tests: some of the synthetic families, and rows of odd values."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from unmask.spec.formats import NEG_INF, from_float
-
-Draw = Callable[[np.random.Generator, int], NDArray[np.floating]]
-
-
-def _peaked(rng: np.random.Generator, size: int) -> NDArray[np.floating]:
-    row = rng.normal(0, 2, size) - np.log(np.arange(1, size + 1))
-    row[rng.integers(size)] += 25
-    return row
-
-
-def _banned(rng: np.random.Generator, size: int) -> NDArray[np.floating]:
-    row = rng.normal(-4, 3, size)
-    row[rng.random(size) < 0.9] = -np.inf
-    return row
+from unmask.spec.reference.families import FAMILIES as SYNTHETIC
+from unmask.spec.reference.families import Draw
 
 
 def _with_nan(rng: np.random.Generator, size: int) -> NDArray[np.floating]:
@@ -38,12 +24,8 @@ def _last(rng: np.random.Generator, size: int) -> NDArray[np.floating]:
 
 
 FAMILIES: dict[str, Draw] = {
-    "gaussian": lambda rng, size: rng.normal(0, 3, size),
-    "peaked": _peaked,
-    "all negative": lambda rng, size: -np.abs(rng.normal(8, 3, size)),
-    "tied": lambda rng, size: rng.integers(-3, 4, size).astype(float),
+    **{name: SYNTHETIC[name] for name in ("gaussian", "peaked", "all negative", "tied", "banned")},
     "flat zeros": lambda rng, size: np.where(rng.random(size) < 0.5, -0.0, 0.0),
-    "banned": _banned,
     "NaN and infinity": _with_nan,
     "greatest in the tail": _last,
     "all -infinity": lambda rng, size: np.full(size, -np.inf),

@@ -14,7 +14,7 @@ from __future__ import annotations
 import argparse
 import sys
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from unmask.spec import arith, numerics, softmax
 from unmask.spec.bits import arrays, ints
 from unmask.spec.formats import NEG_INF, from_float, order_key, to_float
+from unmask.spec.reference.families import FAMILIES
 from unmask.spec.state import EMPTY_SOFTMAX
 from unmask.spec.vectors import WHOLE
 
@@ -34,37 +35,7 @@ ROWS = 32  # positions that are ranked against each other
 KS = (1, 2, 4, 8, 16)
 LLADA = 126_464
 
-Draw = Callable[[np.random.Generator, int], NDArray[np.floating]]
-
-
-def _peaked(rng: np.random.Generator, size: int) -> NDArray[np.floating]:
-    """One logit far above the others: confidences from about a half to almost 1."""
-    row = rng.normal(0, 2, size)
-    row[rng.integers(size)] = 2 + np.log(size) + rng.uniform(0, 8)
-    return row
-
-
-def _zipf(rng: np.random.Generator, size: int) -> NDArray[np.floating]:
-    """Logits that fall with the logarithm of their rank, as those of a language model do."""
-    ranks = rng.permutation(size) + 1
-    return rng.uniform(8, 12) - rng.uniform(1.2, 2) * np.log(ranks) + rng.normal(0, 0.5, size)
-
-
-def _close(rng: np.random.Generator, size: int) -> NDArray[np.floating]:
-    """Two good tokens: confidences around a third, all alike."""
-    row = rng.normal(0, 2, size)
-    first, second = rng.choice(size, 2, replace=False)
-    row[[first, second]] = 2.5 + np.log(size) + rng.uniform(0, 0.25, 2)
-    return row
-
-
-FAMILIES: dict[str, Draw] = {
-    "gaussian": lambda rng, size: rng.normal(0, 3, size),
-    "peaked": _peaked,
-    "Zipf": _zipf,
-    "two close": _close,
-    "all negative": lambda rng, size: -8 - np.abs(rng.normal(0, 3, size)),
-}
+FAMILY_NAMES = ("gaussian", "peaked", "Zipf", "two close", "all negative")
 
 
 @dataclass(frozen=True)
@@ -79,7 +50,7 @@ class Case:
 CASES = tuple(
     Case(family, vocabulary, groups)
     for vocabulary, groups in ((1_024, 8), (16_384, 4), (LLADA, 2))
-    for family in FAMILIES
+    for family in FAMILY_NAMES
 )
 
 
