@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unmask.spec import arith, numerics, softmax
-from unmask.spec.bits import arrays, ints
+from unmask.spec.bits import arrays, ints, mux
 from unmask.spec.formats import NEG_INF, from_float, order_key, to_float
 from unmask.spec.reference.families import FAMILIES
 from unmask.spec.state import EMPTY_SOFTMAX
@@ -62,31 +62,28 @@ class Sampled(NamedTuple):
 
 
 def published(rows: NDArray[np.uint16], vlen: int, from_zero: bool = False) -> Sampled:
-    """What the published program gives, by its own operations on arrays.
+    """What the published program gives, by its own operations on arrays; FP32 adds are numpy's.
 
     Args:
-        rows: BF16 codes, shape (n, vocabulary), of whole chunks.
+        rows: BF16 codes, shape (n, vocabulary), of whole chunks; no NaN.
         vlen: lanes.
         from_zero: where the running maximum starts.
     """
-    start = 0 if from_zero else NEG_INF
-    indices, sums = [], []
-    for row in rows:
-        codes = arrays(16, row)
-        keys = order_key(codes).value
-        index = int(np.argmax(keys))
-        greater = keys[index] > order_key(ints(16, start)).value
-        maximum = codes.like(row[index].astype(np.int64) if greater else np.int64(start))
-        weights = WHOLE.table(arith.exp, arith.sub(codes, maximum))
-        wide = WHOLE.table(arith.widen, weights)
-        chunks = WHOLE.tree(wide, vlen, arith.add32, 0x8000_0000)
-        indices.append(index if greater else 0)
-        sums.append([chunk.value for chunk in chunks])
-    columns = np.array(sums, np.int64).T
-    total = arrays(16, np.zeros(len(rows), np.int64))
-    for chunk in columns:  # in order: each sum is rounded to BF16 before the next one joins
-        total = arith.round32(arith.add32(arith.widen(total), arrays(32, chunk)))
-    return Sampled(np.array(indices), np.asarray(arith.reciprocal(total).value))
+    start = arrays(16, np.int64(0 if from_zero else NEG_INF))
+    ranks = order_key(arrays(16, np.arange(1 << 16))).value
+    tokens = np.argmax(ranks[rows], axis=1)
+    found = arrays(16, np.take_along_axis(rows, tokens[:, None], axis=1))
+    greater = order_key(start).ult(order_key(found))
+    maximum = mux(greater, found, start)
+    weights = to_float(WHOLE.table(arith.exp, arith.sub(arrays(16, rows), maximum)).value)
+    level = weights.reshape(len(rows), -1, vlen)
+    while level.shape[2] > 1:  # a tree of neighbours
+        level = level[:, :, ::2] + level[:, :, 1::2]
+    total = np.zeros(len(rows), np.float32)
+    for chunk in level[:, :, 0].T:  # in order: each sum is rounded to BF16 before the next joins
+        total = to_float(from_float(total + chunk))
+    confidence = arith.reciprocal(arrays(16, from_float(total))).value
+    return Sampled(np.where(greater.value[:, 0] == 1, tokens, 0), np.asarray(confidence))
 
 
 def keys(rows: NDArray[np.uint16]) -> NDArray[np.int64]:
