@@ -6,6 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from unmask.spec import isa
 from unmask.spec.assembler import assemble
 from unmask.spec.encoding import Trap
 from unmask.spec.errors import UsageError
@@ -19,11 +20,12 @@ from unmask.tests.logit_rows import logit_row
 from unmask.tests.strategies import logits
 
 MASK_TOKEN, DONE_TOKEN = 7, 500
+H_PREFETCH_V = isa.TABLE.by_mnemonic["H_PREFETCH_V"].opcode
 
 
 def run(sampling, rows, masked, vectors=WHOLE):
     """Tokens, samples, confidences and the transfer mask after a run."""
-    config = Config(vlen=sampling.vlen, vector_rows=64, hbm_bytes=1 << 16)
+    config = Config(vlen=sampling.vlen, vector_rows=256, hbm_bytes=1 << 16)
     machine = Machine(assemble(program(sampling)), config, vectors)
     state = machine.state
     state.load("hbm", np.ascontiguousarray(rows).view(np.uint8), sampling.hbm)
@@ -79,7 +81,7 @@ def check(sampling, rows, masked, vectors=WHOLE):
 @given(
     rows=st.lists(logits(24, 24), min_size=1, max_size=5),
     vlen=st.sampled_from([2, 4, 8]),
-    chunks=st.integers(1, 13),
+    chunks=st.none() | st.integers(1, 13),
     k=st.integers(0, 5),
     from_zero=st.booleans(),
     each=st.booleans(),
@@ -92,11 +94,25 @@ def test_program_equals_emulation(rows, vlen, chunks, k, from_zero, each, data):
     check(sampling, np.array(rows, np.uint16), masked, EACH if each else WHOLE)
 
 
+@pytest.mark.parametrize("chunks", [5, None])
 @pytest.mark.parametrize("family", ["gaussian", "peaked", "all negative", "tied", "banned"])
-def test_families(family):
-    rows = np.array([logit_row(family, 1024, seed) for seed in range(12)])
-    masked = np.arange(12) % 4 != 1
-    check(Sampling(12, 1024, 64, 5, k=4), rows, masked)
+def test_families(family, chunks):
+    rows = np.array([logit_row(family, 512, seed) for seed in range(6)])
+    masked = np.arange(6) % 4 != 1
+    check(Sampling(6, 512, 64, chunks, k=3), rows, masked)
+
+
+@pytest.mark.parametrize(("chunks", "times"), [(3, 2), (5, 2), (None, 1)])
+def test_how_often_a_logit_is_fetched(chunks, times):
+    machine = Machine(assemble(program(Sampling(3, 32, 8, chunks, 1))), Config(vlen=8), WHOLE)
+    fetched = [
+        address
+        for record in machine.run()
+        for block in record.blocks
+        if record.word & 63 == H_PREFETCH_V
+        for address, _ in block.written()
+    ]
+    assert len(fetched) == times * 3 * 32
 
 
 def test_start_from_zero_gives_token_0_for_negative_rows():
@@ -144,6 +160,10 @@ def test_mx_logits():
         ({"chunks": 0}, "chunks 0: expected 1 to 32767"),
         ({"rows": 0}, "rows 0, k 1, tokens 0"),
         ({"format": "FP8"}, "format 'FP8': expected one of BF16"),
+        (
+            {"rows": 1 << 14, "vocabulary": 1 << 17, "chunks": None},
+            "rows 16384 of vocabulary 131072: expected at most 1073741824 elements",
+        ),
     ],
 )
 def test_bad_sizes_are_refused(change, message):
