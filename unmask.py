@@ -6,6 +6,7 @@ carries the same text as `unmask/__init__.py`.
 """
 
 import os
+from typing import Any
 
 __path__ = [os.path.dirname(os.path.abspath(__file__))]
 __version__ = "0.1.0"
@@ -17,9 +18,27 @@ COMMANDS = {
     "run": ("unmask.spec.__main__", "run a program on the executable specification"),
     "pack": ("unmask.spec.__main__", "logits to an image of HBM"),
     "unpack": ("unmask.spec.__main__", "an image of HBM to logits"),
+    "certify": ("unmask.spec.__main__", "what is proven of the tokens that logits lead to"),
+    "vectors": ("unmask.spec.__main__", "test vectors of a sampling contract for any simulator"),
+    "check": ("unmask.spec.__main__", "judge what a design made of test vectors"),
+    "conform": ("unmask.spec.__main__", "try a PyTorch sampler against a contract"),
     "header": ("unmask.spec.__main__", "print the Verilog constants of the instruction table"),
     "proofs": ("unmask.proofs.__main__", "prove the theorems and print the ledger"),
 }
+
+# Public names that need PyTorch, and the module of each: imported when first used.
+LAZY = {
+    "certify": "unmask.spec.certificates.certificate",
+    "sample_step": "unmask.spec.sampler.step",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in LAZY:
+        raise AttributeError(f"module 'unmask' has no attribute {name!r}")
+    import importlib
+
+    return getattr(importlib.import_module(LAZY[name]), name)
 
 
 def main() -> int:

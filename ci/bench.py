@@ -2,9 +2,11 @@
 
 One row of logits at LLaDA's vocabulary, on this machine, machine time: its argmax by the model, the
 specification on arrays, PyTorch and numpy on the same BF16 codes; its softmax state by the
-specification on arrays and on integers, and PyTorch's float64 softmax. Medians, with the spread.
-Then how many scalar instructions a second the readable interpreter executes. Clock cycles of the
-argmax program are the model's, which cosimulation holds to the RTL.
+specification on arrays and on integers, and PyTorch's float64 softmax. Then a whole step of 32
+rows: the sampler beside PyTorch (`bench_sampler`), and how much memory each needs besides the
+logits, in processes of their own. Medians, with the spread; peak KiB is what Python and numpy
+allocate. Then how many scalar instructions a second the readable interpreter executes. Clock cycles
+of the argmax program are the model's, which cosimulation holds to the RTL.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
+from unmask.ci import bench_sampler
 from unmask.model.machine import FAST, Model
 from unmask.spec.assembler import assemble
 from unmask.spec.bits import arrays, ints
@@ -152,11 +155,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     codes = logit_row("gaussian", VOCABULARY, seed=0)
     groups = {"argmax": argmax_cases(codes), "softmax state": softmax_cases(codes)}
+    groups["sampler"] = bench_sampler.cases(bench_sampler.block(VOCABULARY))
     console, measured = Console(), {}
     for group, timed in groups.items():
         measured[group] = {name: measure(call, runs) for name, call in timed.items()}
-        title = f"{group} of one row, V = {VOCABULARY:,}, machine time"
+        what = f"one step, {bench_sampler.ROWS} rows" if group == "sampler" else "one row"
+        title = f"{group}: {what}, V = {VOCABULARY:,}, machine time"
         console.print(table_of(title, measured[group]))
+    memory = {name: bench_sampler.extra_memory(name) for name in groups["sampler"]}
+    shares = ", ".join(f"{name} {share:.2f} x" for name, share in memory.items())
+    console.print(f"memory of a step besides the logits, as a share of them: {shares}")
     rates = sorted(scalar_rate() for _ in range(SLOW_RUNS))
     console.print(
         f"interpreter: {rates[1]:,.0f} scalar instructions/s ({rates[0]:,.0f} .. {rates[-1]:,.0f})"
@@ -164,7 +172,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     cycles = groups["argmax"][MODEL_PROGRAM]()
     console.print(f"clock cycles of the argmax program at VLEN {VLEN}: {cycles} (model)")
     BUILD.mkdir(exist_ok=True)
-    facts = {"cycles": cycles, "ms": measured, "scalar instructions/s": rates}
+    facts = {"cycles": cycles, "ms": measured, "memory": memory, "scalar instructions/s": rates}
     (BUILD / "bench.json").write_text(json.dumps(facts, indent=1))
     return 0
 

@@ -19,6 +19,7 @@ from unmask.spec import binding as bindings
 from unmask.spec import command, isa
 from unmask.spec.manual import pages, published_error
 from unmask.spec.state import Config
+from unmask.tests.certificates import sweep
 from unmask.tests.cosim import jobs
 from unmask.tests.cosim.paths import ROOT, RTL
 from unmask.tests.cosim.runner import CORE_FILES, Job, explain, simulate
@@ -88,6 +89,21 @@ def published_numerics() -> Result:
     if done.returncode:
         return Result(FAIL, 0, "rows", done.stdout[-2000:] + done.stderr[-2000:])
     return Result(PASS, len(published_error.CASES), "rows")
+
+
+def certificates() -> Result:
+    """Certificates on seeded rows are right and not vacuous, and tell a core of twice the error."""
+    found = sweep.sweep()
+    ours = found["ours"]
+    wrong = [f"{core}: {x}" for core in ("ours", "edge") for x in found[core].faults]
+    wrong += sweep.loose(ours)
+    if not found["twice"].faults:
+        wrong.append("a core with twice the error of T1 was not found out")
+    if wrong:
+        return Result(FAIL, ours.sets, "sets", "\n".join(wrong[:20]))
+    rates = {family: f"{ours.rate(family):.1%}" for family in ours.certified if ours.rate(family)}
+    facts = {"uncertified": rates, "faults of twice the error": len(found["twice"].faults)}
+    return Result(PASS, ours.sets, "sets", facts=facts)
 
 
 # -- Verilog as text ---------------------------------------------------------------------------

@@ -128,6 +128,10 @@ def _tests(scope: Scope) -> list[Task]:
              (*shared, "model", "tests/model")),
         Task("property tests", "published numerics", checks.published_numerics, (),
              (*SPEC, "ci/checks.py"), cost=100),
+        Task("property tests", "tests of certificates", checks.pytest, ("tests/certificates",),
+             (*shared, "tests/certificates"), cost=50),
+        Task("property tests", "certificates", checks.certificates, (),
+             (*SPEC, "tests/certificates/sweep.py", "ci/checks.py"), cost=40),
         Task("property tests", "regressions", checks.pytest, ("tests/regressions",),
              (*COSIM, "tests/conftest.py", "rtl", "tests/regressions"), cost=10),
     ]  # fmt: skip

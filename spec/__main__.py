@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from unmask.spec.commands import logits, programs, run, table
+from unmask.spec.commands import certify, conformance, logits, programs, run, table
 from unmask.spec.commands.options import Parser
 from unmask.spec.commands.shell import guarded
 
@@ -17,7 +17,7 @@ from unmask.spec.commands.shell import guarded
 def parser() -> Parser:
     top = Parser(prog="python -m unmask.spec", description=__doc__)
     commands = top.add_subparsers(required=True, metavar="COMMAND")
-    for module in (programs, run, logits, table):
+    for module in (programs, run, logits, certify, conformance, table):
         module.add(commands)
     return top
 

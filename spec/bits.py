@@ -5,6 +5,7 @@ A `Bits` is an unsigned value of a stated width. What holds the value is the *in
     Ints     Python integers       the readable interpreter, any width
     Arrays   numpy int64 arrays    the fast model, width <= 63, element by element
     Terms    Z3 bit-vectors        proofs, any width (`unmask.spec.terms`)
+    Tensors  torch int64 tensors   the sampler, width <= 63, any device (`unmask.spec.tensors`)
 
 Rules, the same everywhere:
   * `+ - *` are modulo 2**width; `& | ^ ~` bitwise; both operands have the same width, or one is a
@@ -147,7 +148,7 @@ class Bits:
     """An unsigned value of `width` bits, held by one interpretation (`algebra`).
 
     Args:
-        algebra: `Ints`, `Arrays` or `Terms`.
+        algebra: `Ints`, `Arrays`, `Terms` or `Tensors`.
         width: bits, at least 1 and at most the interpretation's `max_width`.
         value: what the interpretation holds; checked to fit.
 

@@ -5,16 +5,17 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Generator, Iterator
-from typing import Any
+from typing import Any, TypeVar
 
-from unmask.spec.machine import Retired
-
+Record = TypeVar("Record")
 BETWEEN = 0.2  # seconds from one display to the next, and before the first
 
 
-def watched(records: Iterator[Retired], wanted: bool) -> Generator[Retired, None, None]:
+def watched(
+    records: Iterator[Record], wanted: bool, noun: str = "instructions"
+) -> Generator[Record, None, None]:
     """The records; a display of their number and rate where someone watches a long run."""
-    display = _display() if wanted and sys.stderr.isatty() else None
+    display = _display(noun) if wanted and sys.stderr.isatty() else None
     if display is None:
         yield from records
         return
@@ -32,7 +33,7 @@ def watched(records: Iterator[Retired], wanted: bool) -> Generator[Retired, None
         display.stop()
 
 
-def _display() -> Any:
+def _display(noun: str) -> Any:
     """A progress display on stderr, or None without rich, which the bare package does not need."""
     try:
         from rich.console import Console
@@ -41,7 +42,7 @@ def _display() -> Any:
         return None
     return Progress(
         SpinnerColumn(),
-        TextColumn("{task.completed:,} instructions, {task.fields[rate]:,.0f} a second"),
+        TextColumn(f"{{task.completed:,}} {noun}, {{task.fields[rate]:,.0f}} a second"),
         TimeElapsedColumn(),
         console=Console(stderr=True),
         transient=True,

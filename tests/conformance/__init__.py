@@ -1,0 +1,1 @@
+"""Judging other people's designs: vectors, results, samplers, the pytest plugin."""
