@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from unmask.spec.formats import to_float
 from unmask.spec.manual import agreement
 from unmask.spec.manual.agreement import FORMATS, TABLE, Tally, rate, wilson
 from unmask.spec.reference import families
@@ -46,7 +47,7 @@ def test_counts_of_a_step_by_hand():
     codes = families.rows("gaussian", 200, 6, seed=1)
     tally = Tally()
     wanted, found = agreement.certify(tally, codes, 2)
-    weights = np.exp(agreement.to_float(codes).astype(float))
+    weights = np.exp(to_float(codes).astype(float))
     confidence = weights.max(axis=1) / weights.sum(axis=1)
     assert wanted == found == set(np.argsort(-confidence)[:2].tolist())
     agreement.compare(tally, codes[:, :192], 2, wanted, found)
