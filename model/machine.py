@@ -1,13 +1,9 @@
 """Fast bit-exact execution with cycles.
 
 The model is the specification's interpreter with two additions: vector work runs on whole arrays,
-with a table of order keys made from the specification's own function, and each retired
-instruction carries the cycles in which it issues and retires.
-
-Time: the cycle after the core takes `start` is cycle 0 and fetches the first word; the first
-instruction issues in cycle 1; instructions issue in order, each one cycle after the one before it
-retired; a trap retires in the cycle it is found. What an instruction costs is in its row of the
-table (`Instruction.cycles`).
+with tables made from the specification's own functions, and each retired instruction carries the
+cycles in which it issues, retires and completes. `model/README.md` says which these are; what a
+single instruction costs is in its row of the table (`Instruction.cycles`).
 
 `CORE` is the part of the instruction set that the core in `rtl/` executes; every other word is
 illegal there.
@@ -15,22 +11,26 @@ illegal there.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from unmask.model.memory import Memory, Transfer, transfer_of
+from unmask.model.pipeline import Footprint, Pipeline
+from unmask.model.settings import Bus, Core, Profile
 from unmask.spec import isa
-from unmask.spec.bits import arrays
-from unmask.spec.encoding import Kind, Step, Trap, csr_operand
+from unmask.spec.bits import Bits, arrays, ints
+from unmask.spec.encoding import Effect, Instruction, Kind, Step, Trap, csr_operand
 from unmask.spec.formats import order_key
-from unmask.spec.machine import Machine, Retired
-from unmask.spec.reductions import MaxIndex
-from unmask.spec.state import Config
-from unmask.spec.vectors import Whole
+from unmask.spec.machine import Access, Decoded, Machine, Retired
+from unmask.spec.reductions import INDEX_WIDTH, MaxIndex
+from unmask.spec.softmax import SoftmaxState, State, lane_of
+from unmask.spec.state import Config, plain, softmax_of
+from unmask.spec.vectors import CODES, Each, Whole
 
 _SET_CSR = isa.BY_MNEMONIC["C_SET_CSR"]
 CORE = isa.TABLE.subset(
@@ -58,16 +58,24 @@ CORE = isa.TABLE.subset(
         )
     },
 )
-FIRST_ISSUE = 1
+COUNTED = 1024  # elements from which on a row is counted, not folded
 
 
 @dataclass(frozen=True)
 class Timed:
-    """A retired instruction and the clock cycles in which it issued and retired."""
+    """A retired instruction and its clock cycles.
+
+    Attributes:
+        record: what it did.
+        issue, retire: the first and last cycle in which the front end is at it.
+        complete: the cycle after which everything it did can be seen: `retire`, but for memory
+            instructions, which go on after they retired.
+    """
 
     record: Retired
     issue: int
     retire: int
+    complete: int
 
 
 @cache
@@ -76,17 +84,64 @@ def order_keys() -> NDArray[np.uint16]:
     return order_key(arrays(16, np.arange(1 << 16))).value.astype(np.uint16)
 
 
+class Codes(NamedTuple):
+    """BF16 elements that stand for their softmax lanes."""
+
+    code: Bits
+
+
 class Fast(Whole):
-    """Vectors on arrays; the running argmax by its keys alone."""
+    """Vectors on arrays; the running argmax by its keys alone, softmax states by counting codes."""
+
+    def table(self, function: Callable[[Bits], Any], vector: Bits) -> Any:
+        """As `Whole.table`; lanes of long rows stay codes."""
+        if function is lane_of and vector.value.size >= COUNTED and counting() is not None:
+            return Codes(vector)
+        return super().table(function, vector)
 
     def reduce(self, reduction: Any, start: Any, *operands: Any) -> Any:
         """As `Whole.reduce`; numpy's argmax takes the first of equals too."""
+        if isinstance(operands[0], Codes):
+            return _counted(start, *operands)
         if reduction is not MaxIndex or self.length(operands[0]) == 0:
             return super().reduce(reduction, start, *operands)
         codes, indices = operands
         place = int(order_keys()[codes.value].argmax())
         winner = MaxIndex.lane(self.at(codes, place), self.at(indices, place))
         return MaxIndex.combine(start, winner)
+
+
+@cache
+def counting() -> Any:
+    """The compiled functions that count a row's codes; None where numba is not installed."""
+    try:
+        from unmask.spec.sampler import counting as compiled
+    except ImportError:
+        return None
+    return compiled
+
+
+def _counted(start: State, codes: Codes, indices: Bits, flags: Bits | None = None) -> State:
+    """`start` and a row: a state is a function of how often each code occurs, and where first.
+
+    Args:
+        indices: consecutive modulo 2**32. Where they wrap, two rows begin: of equals the lower
+            index wins, not the first place.
+    """
+    kernel, row = counting(), codes.code.value.astype(np.uint16)
+    counts, found = np.zeros(CODES, np.int32), np.empty(CODES, np.uint16)
+    packed = np.empty(len(plain(start)), np.int64)
+    wrap = min(row.size, (1 << INDEX_WIDTH) - int(indices.value[0]))
+    if flags is not None:
+        marks = ints(2, int(np.bitwise_or.reduce(flags.value)))
+        start = start._replace(flags=start.flags | marks)
+    for first, part in ((0, row[:wrap]), (wrap, row[wrap:])):
+        if part.size:
+            kernel.row_state(part, kernel.by_code(), counts, found, packed)
+            values = packed.tolist()
+            values[1] += int(indices.value[first])
+            start = SoftmaxState.combine(start, softmax_of(tuple(values)))
+    return start
 
 
 FAST = Fast()
@@ -106,17 +161,76 @@ class Model(Machine):
     Args:
         program, config: as `unmask.spec.machine.Machine`.
         table: the instructions that exist; `CORE` for what the RTL executes.
+        memory: the bus and what is behind it; default: a beat a cycle after one cycle, on the
+            channels of the configuration.
+        vectors: how vector work runs.
+
+    Attributes:
+        moved: transfers so far, each with whether it writes HBM.
+        touched: the footprint of the last instruction; None if it trapped.
     """
 
     def __init__(
-        self, program: Sequence[int], config: Config | None = None, table: isa.Table = isa.TABLE
+        self,
+        program: Sequence[int],
+        config: Config | None = None,
+        table: isa.Table = isa.TABLE,
+        memory: Memory | None = None,
+        vectors: Each | Whole = FAST,
     ) -> None:
-        super().__init__(program, config, FAST, table)
-        self.cycle = FIRST_ISSUE
+        super().__init__(program, config, vectors, table)
+        self.memory = memory or Memory(at_once(self.config))
+        self._pipeline = Pipeline(self.config.vlen, self.memory)
+        self.moved: list[tuple[Transfer, bool]] = []
+        self.touched: Footprint | None = None
 
     def trace(self) -> Iterator[Timed]:
         """Retire instructions, with their cycles, until the program stops or traps."""
         for record in self.run():
-            retire = self.cycle + duration(record, self.config.vlen) - 1
-            yield Timed(record, self.cycle, retire)
-            self.cycle = retire + 1
+            cycles = duration(record, self.config.vlen)
+            touched = self.touched
+            if touched is not None and touched.transfer is not None:
+                self.moved.append((touched.transfer, touched.stores))
+            yield Timed(record, *self._pipeline.place(cycles, touched, self.stopped))
+
+    def _apply(self, decoded: Decoded, effect: Effect, target: int, examined: int) -> Retired:
+        self.touched = self.footprint(decoded.row, effect)
+        return super()._apply(decoded, effect, target, examined)
+
+    def footprint(self, row: Instruction, effect: Effect) -> Footprint:
+        """What the instruction whose operands are bound touches."""
+        x = self._operands
+        writes = [Access(memory, at.as_int(), at.as_int() + 1) for memory, at, _ in effect.stores]
+        for write in effect.writes:
+            first, length = write.address.as_int(), x.vectors.length(write.values)
+            if length:
+                end = first + (length - 1) * write.step + 1
+                writes.append(Access(write.memory, first, end))
+        if effect.softmax is not None:
+            number = x.state_number(effect.softmax[0])
+            writes.append(Access("softmax", number, number + 1))
+        if row.transfers is None:
+            return Footprint(row, tuple(x.reads), tuple(writes))
+        spans = [Access("hbm", x.number(s.first), x.number(s.end)) for s in row.transfers(x)]
+        return Footprint(row, whole(x.reads, spans), whole(writes, spans), transfer_of(row, x))
+
+    def _refuse(self, word: int, cause: Trap, examined: int = 0) -> Retired:
+        self.touched = None
+        return super()._refuse(word, cause, examined)
+
+
+def whole(accesses: Sequence[Access], spans: Sequence[Access]) -> tuple[Access, ...]:
+    """A transfer's accesses as they are compared: one range of each memory; of HBM its spans."""
+    found: dict[str, Access] = {}
+    for access in accesses:
+        known = found.get(access.memory, access)
+        first, end = min(known.first, access.first), max(known.end, access.end)
+        found[access.memory] = Access(access.memory, first, end)
+    touched = tuple(spans) if found.pop("hbm", None) else ()
+    return (*found.values(), *touched)
+
+
+def at_once(config: Config) -> Bus:
+    """A memory that answers in the next cycle, a beat a cycle and channel."""
+    made = Profile("", "", config.channels, 8 * config.beat_bytes, 0, 0)
+    return Core(config.vlen, ring_bytes=1 << 16).bus(made)  # enough for any configuration

@@ -1,14 +1,16 @@
 """The model against the specification: the same records, and cycles as the table says."""
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from unmask.model.machine import FAST, Model
+from unmask.model.machine import COUNTED, FAST, Model, counting
 from unmask.spec.assembler import assemble
-from unmask.spec.bits import ints
+from unmask.spec.bits import arrays, ints
 from unmask.spec.machine import Machine
 from unmask.spec.reductions import MaxIndex
+from unmask.spec.softmax import Placed, SoftmaxState, lane_of
+from unmask.spec.state import plain
 from unmask.spec.vectors import EACH, WHOLE
 from unmask.tests.strategies import SMALL, codes, load_case, logits, programs
 
@@ -38,6 +40,30 @@ def test_three_folds_are_one(row, start, base, index):
         for way in (EACH, WHOLE, FAST)
     }
     assert len(results) == 1
+
+
+@settings(max_examples=30)
+@given(
+    few=st.lists(codes, min_size=1, max_size=6),
+    size=st.integers(COUNTED - 2, COUNTED + 200),
+    base=st.sampled_from([0, 5, 2**32 - 1500, 2**32 - 700, 2**32 - 1]),
+    seed=st.integers(0, 99),
+    flagged=st.booleans(),
+    begun=st.booleans(),
+)
+def test_counted_states_are_folded_states(few, size, base, seed, flagged, begun):
+    """Also where indices wrap, and going on from a state."""
+    assert counting() is not None
+    rng = np.random.default_rng(seed)
+    row = arrays(16, rng.choice(np.array(few), size))
+    operands = [arrays(32, (base + np.arange(size)) % 2**32)]
+    if flagged:
+        operands.append(arrays(2, rng.integers(0, 2, size)))
+    start = SoftmaxState.empty(ints(1, 0))
+    if begun:
+        start = SoftmaxState.lane(ints(16, few[0]), ints(32, 700), flags=ints(2, 2))
+    found = [way.reduce(Placed, start, way.table(lane_of, row), *operands) for way in (WHOLE, FAST)]
+    assert plain(found[0]) == plain(found[1])
 
 
 def retire_cycles(text: str) -> list[tuple[int, int]]:
