@@ -6,6 +6,7 @@ Points ascend from the most confident: deltas here; in `torch_error` confidences
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 from typing import Any, NamedTuple, Protocol
 
@@ -55,9 +56,9 @@ class Exact:
         """The source compares with the float64 number 1 - factor / (rank + 2), rank 0 exempt."""
         if whole:
             return ALL if rank == 0 else border(1 - factor / (rank + 2), "float64", False)
+        if factor <= 0 or factor == math.inf:
+            return NONE if factor <= 0 else ALL
         room = rank + 2 - Fraction(factor)  # (n + 1) * (1 - c) < factor for n = rank + 1
-        if factor <= 0:
-            return NONE
         return Border(Fraction(factor) / room, False) if room > 0 else ALL
 
     def near(self, point: Point, near: float) -> Point:

@@ -154,6 +154,7 @@ def certify(
     Raises:
         ValueError: names the argument, its value, and what was expected.
     """
+    check.name("contract", contract)
     codes, rounded, dtype = _codes(logits)
     batch, length, vocabulary = codes.shape
     if not 1 <= vocabulary <= 1 << 18:
@@ -164,7 +165,8 @@ def certify(
         check.natural("chain", chain, 1)
     ids, masked = _state(x, mask, batch, length, vocabulary)
     rule = rule_of(contract, Shape(batch, length, vocabulary, dtype), **parameters)
-    judge = _Judge(rule, CONTRACTS[contract].order is stable, vocabulary, exact == "all", chain)
+    specified = CONTRACTS[contract].order is stable
+    judge = _Judge(rule, dtype, specified, vocabulary, exact == "all", chain)
     probabilities = CONTRACTS[contract].tokens == "probabilities"
     rows = tuple(
         judge.row(number, codes[number], ids[number], masked[number], probabilities)
@@ -179,12 +181,15 @@ def _codes(logits: Any) -> tuple[NDArray[np.uint16], int, torch.dtype]:
     if isinstance(logits, torch.Tensor):
         if logits.dtype in check.FLOATS:
             dtype = logits.dtype
-        tensor = logits.detach().cpu()
+        tensor = check.dense("logits", logits).detach().cpu().resolve_conj().resolve_neg()
         if tensor.dtype == torch.bfloat16:
             logits = tensor.contiguous().view(torch.int16).numpy().view(np.uint16)
         else:
             logits = tensor.numpy()
-    array = np.asarray(logits)
+    try:
+        array = np.asarray(logits)
+    except ValueError:  # of lists
+        raise ValueError("logits is ragged, expected (B, L, V)") from None
     if array.dtype.kind == "f":
         sizes = {2: torch.float16, 4: torch.float32, 8: torch.float64}
         dtype = sizes.get(array.dtype.itemsize, dtype)
@@ -207,11 +212,19 @@ def _state(
         ids = torch.zeros(batch, length, dtype=torch.int64)
         mask = torch.ones(batch, length, dtype=torch.bool) if mask is None else mask
     else:
-        ids = torch.as_tensor(x)
-    mask = torch.as_tensor(mask) if isinstance(mask, np.ndarray) else mask
+        ids = _tensor("x", x)
+    mask = _tensor("mask", mask) if isinstance(mask, np.ndarray) else mask
     like = torch.empty(1).expand(batch, length, vocabulary)  # only its shape is looked at
     masked = check.step(like, ids, mask)
     return ids.cpu().numpy(), masked.cpu().numpy()
+
+
+def _tensor(name: str, value: Any) -> torch.Tensor:
+    try:
+        return check.dense(name, torch.as_tensor(value))
+    except (TypeError, ValueError, RuntimeError):  # of objects, text, ragged lists, big integers
+        kind = getattr(value, "dtype", type(value).__name__)
+        raise ValueError(f"{name} is {kind}, expected what makes a dense tensor") from None
 
 
 @dataclass(frozen=True)
@@ -219,6 +232,7 @@ class _Judge:
     """Certifies the batch rows of a step."""
 
     rule: Rule
+    dtype: torch.dtype  # of the logits, before they were rounded
     specified: bool  # whether the source says which of equals is first
     vocabulary: int
     always: bool
@@ -232,7 +246,7 @@ class _Judge:
         masked: Bools,
         probabilities: bool,
     ) -> BatchRow:
-        rows = rows_of(self.rule, logits, x.tolist())
+        rows = rows_of(self.rule, logits, x.tolist(), self.dtype)
         task = task_of(self.rule, number, rows, x, masked)
         keys = self._keys(task, rows)
         apart = list(range(len(rows)))  # a key does not tell which rows are permutations
@@ -368,7 +382,10 @@ class _Judge:
 
 
 def _ratio(distance: Fraction, bound: Fraction) -> float:
-    return float(abs(distance) / bound) if bound else math.inf
+    try:
+        return float(abs(distance) / bound)
+    except (ZeroDivisionError, OverflowError):  # a bound of 0; a threshold of 1e-300, say
+        return math.inf
 
 
 def _of(row: Row, measure: Any) -> tuple[Fraction, Fraction] | None:

@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from unmask.spec.certificates import exact
 from unmask.spec.certificates.exact import Delta
-from unmask.spec.formats import NEG_INF, from_float, to_float
+from unmask.spec.formats import NEG_INF
 from unmask.spec.reference.rules import Rule
+from unmask.spec.sampler.rounding import lowered
 
 
 @dataclass(frozen=True)
@@ -46,27 +48,33 @@ class Row:
         return exact.number(int(self.codes[exact.token(self.codes)])), self.delta.terms
 
 
-def rows_of(rule: Rule, logits: NDArray[np.uint16], x: Sequence[int]) -> list[Row]:
+def rows_of(
+    rule: Rule,
+    logits: NDArray[np.uint16],
+    x: Sequence[int],
+    dtype: torch.dtype = torch.bfloat16,
+) -> list[Row]:
     """The row of each position.
 
     Args:
         rule: what asks.
         logits: (L, V) BF16 codes of one batch row.
         x: (L,) the ids before the step.
+        dtype: that the logits had: PyTorch subtracts a penalty in it.
     """
-    return [_row(rule, logits, x, position) for position in range(len(logits))]
+    return [_row(rule, logits, x, dtype, position) for position in range(len(logits))]
 
 
-def _row(rule: Rule, logits: NDArray[np.uint16], x: Sequence[int], position: int) -> Row:
+def _row(
+    rule: Rule, logits: NDArray[np.uint16], x: Sequence[int], dtype: torch.dtype, position: int
+) -> Row:
     codes = logits[max(position - 1, 0) if rule.shift else position]
     if rule.banned or rule.hidden or rule.penalty:
         codes = codes.copy()
     if rule.penalty and position:
-        # In BF16, as PyTorch does it for logits in BF16.
-        amount = to_float(from_float(np.float32(rule.penalty)))
-        before = x[position - 1]
-        with np.errstate(invalid="ignore"):  # a signalling NaN
-            codes[before] = from_float(to_float(codes[before]) - amount)
+        word = codes[x[position - 1] :][:1].view(np.int16)
+        logit = torch.from_numpy(word).view(torch.bfloat16)  # the same memory
+        logit.copy_(lowered(logit, rule.penalty, dtype))
     codes[list(rule.banned)] = NEG_INF
     token = exact.token(codes)
     codes[list(rule.hidden)] = NEG_INF

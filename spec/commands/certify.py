@@ -70,6 +70,7 @@ def _certificates(
         raise UsageError("--mask-id says which ids are masked, expected --ids")
     if arguments.mask_id is not None and mask is not None:
         raise UsageError("--mask and --mask-id are given, expected one of them")
+    _check(arguments, slab.shape, contract, parameters)
     for step, logits in enumerate(slab):
         given = arguments.mask_id if mask is None else mask[step]
         x = None if ids is None else ids[step].astype(np.int64)
@@ -89,6 +90,24 @@ def _certificates(
             of_ids = re.match(r"x\[", str(error)) is not None
             where = arguments.ids if of_ids else arguments.logits
             raise UsageError(f"step {step}: {error}", str(where)) from None
+
+
+def _check(
+    arguments: argparse.Namespace, shape: Sequence[int], contract: str, parameters: dict[str, Any]
+) -> None:
+    """Refuse options that are wrong whatever the file holds, so that it is not blamed."""
+    from unmask.spec.reference import check
+    from unmask.spec.reference.rules import Shape, rule_of
+
+    try:
+        if arguments.chain is not None:
+            check.natural("--chain", arguments.chain, 1)
+        if arguments.mask_id is not None:
+            check.token_id("--mask-id", arguments.mask_id, shape[-1])
+        _, batch, length, vocabulary = shape
+        rule_of(contract, Shape(batch, length, vocabulary), **parameters)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
 
 
 def _read(path: Path, tensor: str | None) -> NDArray[Any]:
@@ -164,10 +183,12 @@ def _like(path: Path | None, shape: tuple[int, ...], kinds: str) -> NDArray[Any]
 
 def _parameters(arguments: argparse.Namespace, required: Sequence[str]) -> dict[str, Any]:
     """The contract's, from --k, --tau and --set; the mask id is that of --mask-id."""
-    found: dict[str, Any] = dict(arguments.set or ())
-    for name, value in (("k", arguments.k), ("tau", arguments.tau)):
-        if value is not None:
-            found[name] = value
+    named = (("k", arguments.k), ("tau", arguments.tau))
+    found: dict[str, Any] = {}
+    for name, value in (*(arguments.set or ()), *(x for x in named if x[1] is not None)):
+        if name in found:
+            raise UsageError(f"{name} is given twice: {found[name]} and {value}")
+        found[name] = value
     if "mask_id" in required and arguments.mask_id is not None:
         found.setdefault("mask_id", arguments.mask_id)
     return found

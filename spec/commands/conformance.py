@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from unmask.spec.commands.files import check_writable
 from unmask.spec.commands.options import file_path, number
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from unmask.spec.commands.options import Commands
     from unmask.spec.conformance.judge import Judge
     from unmask.spec.conformance.parameters import Values
+
+_DEFAULTS: dict[str, Any] = {"ties": "lowest", "error": 1.0, "device": "cpu"}
 
 
 def vectors(arguments: argparse.Namespace) -> int:
@@ -84,9 +87,26 @@ def conform(arguments: argparse.Namespace) -> int:
     print(failure)
     if arguments.out is not None:
         failure.case.save(arguments.out)
-        words = f"{arguments.sampler} --contract {arguments.contract} --replay {arguments.out}"
-        print(f"  replay      unmask conform {words}")
+    if arguments.out is not None or arguments.replay is None:
+        print(f"  replay      {_replay(arguments)}")
     return 1
+
+
+def _replay(arguments: argparse.Namespace) -> str:
+    """The command that fails again: on the saved step, or else by the same search."""
+    words = ["unmask", "conform", arguments.sampler, "--contract", arguments.contract]
+    for name in ("ties", "error", "device"):
+        if (value := getattr(arguments, name)) != _DEFAULTS[name]:
+            words += [f"--{name}", str(value)]
+    if arguments.out is not None:
+        return shlex.join([*words, "--replay", str(arguments.out)])
+    for text in _settings(arguments):
+        words += ["--set", text]
+    for name in arguments.draw:
+        words += ["--draw", name]
+    return shlex.join(
+        [*words, "--examples", str(arguments.examples), "--seed", str(arguments.seed)]
+    )
 
 
 def _need_torch(command: str) -> None:
@@ -100,8 +120,13 @@ def _given(arguments: argparse.Namespace) -> Values:
     """The parameters of a command line."""
     from unmask.spec.conformance.parameters import parse
 
-    short = [f"{name}={value}" for name in ("k", "tau") if (value := getattr(arguments, name))]
-    return parse([*short, *arguments.set])
+    return parse(_settings(arguments))
+
+
+def _settings(arguments: argparse.Namespace) -> list[str]:
+    """The parameters as texts, name=value."""
+    short = {"k": arguments.k, "tau": arguments.tau}
+    return [*(f"{x}={y}" for x, y in short.items() if y is not None), *arguments.set]
 
 
 def _judge(arguments: argparse.Namespace) -> Judge:
@@ -122,7 +147,7 @@ def _add_contract(command: argparse.ArgumentParser) -> None:
 def _add_judge(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--ties",
-        default="lowest",
+        default=_DEFAULTS["ties"],
         metavar="WHICH",
         help="lowest: of equal confidences the lowest position (default); any: as the source's "
         "ranking leaves it open",
@@ -130,7 +155,7 @@ def _add_judge(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--error",
         type=float,
-        default=1.0,
+        default=_DEFAULTS["error"],
         metavar="TIMES",
         help="how much of the error that theorem T1 allows is accepted: 1 (default); 0: nothing",
     )
@@ -181,7 +206,9 @@ def add(commands: Commands) -> None:
     command.add_argument(
         "--draw", action="append", default=[], metavar="NAME", help="an optional parameter to draw"
     )
-    command.add_argument("--device", default="cpu", metavar="NAME", help="of the tensors")
+    command.add_argument(
+        "--device", default=_DEFAULTS["device"], metavar="NAME", help="of the tensors"
+    )
     command.add_argument("--out", type=file_path, metavar="FILE", help=".npz for a failing step")
     command.add_argument("--replay", type=file_path, metavar="FILE", help="one saved step alone")
     command.set_defaults(call=conform)

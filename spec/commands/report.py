@@ -116,7 +116,7 @@ def _line(step: int, batch: int, x: Position, row: BatchRow) -> Line:
 def _interval(low: float, high: float) -> str:
     """Two numbers, or what they have in common; near 1, what they leave of it."""
     if low > 0.99:
-        return f"1 - {1 - high:.5g} to 1 - {1 - low:.5g}"
+        return f"1 - {1 - low:.5g} to 1 - {1 - high:.5g}"
     return f"{low:.7g} to {high:.7g}"
 
 

@@ -14,9 +14,13 @@ import numpy as np
 from hypothesis import strategies as st
 
 from unmask.spec.conformance.case import Case
+from unmask.spec.errors import UsageError
 from unmask.spec.formats import NAN, NEG_INF, POS_INF
 from unmask.spec.reference.samplers import CONTRACTS
 
+_MOST_ROWS = 256  # that a count may ask for: Hypothesis draws no step of many more
+_MOST_VOCABULARY = 1 << 18
+_SIZES = ("k", "block_end")  # no more than there are positions
 _PLACES = 4  # of a row that differ from its fill
 _POSITIONS = st.integers(0, 1023)
 _FILLS = (0x0000, NEG_INF, 0xC000, 0x3F80)
@@ -95,7 +99,7 @@ def cases(
 
 
 def _number(name: str, rows: int, vocabulary: int) -> st.SearchStrategy[Any]:
-    if name in ("k", "block_end"):
+    if name in _SIZES:
         return st.integers(0, rows)
     if name == "q":
         return st.integers(0, rows + 2)
@@ -110,10 +114,21 @@ def _number(name: str, rows: int, vocabulary: int) -> st.SearchStrategy[Any]:
     return st.sampled_from(_TAUS) | st.floats(0, 1)
 
 
+def check_size(given: Mapping[str, Any]) -> None:
+    """Raise a UsageError for a parameter that only steps too large to be drawn would fit."""
+    for name, value in given.items():
+        if name not in _SIZES and not name.endswith("_id"):
+            continue
+        most = _MOST_ROWS if name in _SIZES else _MOST_VOCABULARY - 1
+        for count in _integers(value):
+            if count > most:
+                raise UsageError(f"{name} is {count}; expected {most} or less, as steps are small")
+
+
 @st.composite
 def _shapes(draw: st.DrawFn, given: Mapping[str, Any]) -> tuple[int, int, int]:
     """B, L, V that the given parameters fit."""
-    counts = [x for name in ("k", "block_end") for x in _integers(given.get(name))]
+    counts = [x for name in _SIZES for x in _integers(given.get(name))]
     lists = [len(value) for value in given.values() if isinstance(value, list)]
     ids = [x for name, value in given.items() if name.endswith("_id") for x in _integers(value)]
     least = max([1, *counts])

@@ -76,8 +76,9 @@ class Judge:
     def __post_init__(self) -> None:
         if self.ties not in TIES:
             raise UsageError(f"ties is {self.ties!r}; expected {' or '.join(TIES)}")
-        if not 0 <= self.error < math.inf:
-            raise UsageError(f"error is {self.error}; expected a finite number, 0 or more")
+        number = isinstance(self.error, int | float) and not isinstance(self.error, bool)
+        if not number or not 0 <= self.error < math.inf:
+            raise UsageError(f"error is {self.error!r}; expected a finite number, 0 or more")
 
     def verdict(self, case: Case, ids: Ids, expected: Ids | None = None) -> Verdict:
         """The judgement of the ids after a step.
@@ -149,7 +150,8 @@ class _Row:
     def _tokens(self) -> list[set[int]]:
         """What may be written at each position: the oracle's token, the greatest logit's."""
         found = [{int(token)} for token in self.step.tokens[0]]
-        for place in np.flatnonzero(self.case.mask[0]).tolist():
+        task = task_of(self.rule, 0, self._rows, self.case.x[0], self.case.mask[0])
+        for place in np.flatnonzero(task.masked | task.known).tolist():
             found[place].add(self._rows[place].token)
         return found
 
@@ -198,8 +200,9 @@ class _Row:
         Where the token is the old id a transfer cannot be seen.
         """
         written = ids != self.case.x[0]
-        hidden = ~written & changes & (_array(self.step.tokens) == self.case.x[0])
-        first = np.where(hidden, _array(self.step.transfer), written) & changes
+        old = [x in tokens for x, tokens in zip(self.case.x[0], self._tokens, strict=True)]
+        hidden = ~written & changes & np.array(old)
+        first = np.where(hidden, _array(self.step.transfer), written)
         places = np.flatnonzero(hidden).tolist()
         flips = chain.from_iterable(combinations(places, n) for n in range(len(places) + 1))
         for flip in islice(flips, _MOST_READINGS):

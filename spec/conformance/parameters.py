@@ -42,7 +42,7 @@ def contract_name(name: str) -> str:
 
 
 def parse(settings: Sequence[str]) -> Values:
-    """`name=value` texts; a value is a number, true, false, or integers with commas between.
+    """`name=value` texts; a value is a number, true, false, or integers: 1,2 or [1,2].
 
     Raises:
         UsageError: on any other text.
@@ -58,8 +58,9 @@ def parse(settings: Sequence[str]) -> Values:
 
 def _value(name: str, text: str) -> Any:
     try:
-        if "," in text:
-            return [int(part) for part in text.split(",")]
+        listed = text[1:-1] if text.startswith("[") and text.endswith("]") else text
+        if listed is not text or "," in text:
+            return [int(part) for part in listed.split(",")]
         if text in ("true", "false"):
             return text == "true"
         return int(text) if text.lstrip("+-").isdigit() else float(text)

@@ -63,6 +63,7 @@ class Plan:
             if name not in constructions.NAMES:
                 wanted = ", ".join(constructions.NAMES)
                 raise UsageError(f"--family {name!r}; there are {wanted}")
+        self._check_counts()
         batch, rows, vocabulary = self.shape
         for name, size, least in (("batch", batch, 1), ("rows", rows, 1), ("cases", self.cases, 1)):
             if size < least:
@@ -83,6 +84,15 @@ class Plan:
             cases.append(quantised)
             parts.append(part)
         return cases, {name: np.array([part[name] for part in parts]) for name in parts[0]}
+
+    def _check_counts(self) -> None:
+        """Raise a UsageError for a count that its file, of int32, cannot hold."""
+        most = np.iinfo(np.int32).max
+        for name in parameters.COUNTS:
+            value = self.given.get(name, 0)
+            for count in value if isinstance(value, list) else [value]:
+                if count > most:
+                    raise UsageError(f"{name} is {count}; expected {most} or less")
 
 
 def _quantised(case: Case, form: str) -> tuple[Case, dict[str, NDArray[np.uint8]]]:

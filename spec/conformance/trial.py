@@ -21,11 +21,13 @@ from unmask.spec.conformance.case import Case
 from unmask.spec.conformance.judge import Judge, expected
 from unmask.spec.errors import UsageError
 from unmask.spec.formats import to_float
+from unmask.spec.reference.check import INTEGERS
 
 # (logits (B, L, V) bfloat16, x (B, L) int64, mask (B, L) bool, **parameters) -> ids (B, L), or an
 # object with these as `x`. All tensors are its own to change.
 Sampler = Callable[..., Any]
 
+_INTEGERS = (*INTEGERS, torch.uint16, torch.uint32, torch.uint64)
 _SHORT = 8  # logits of a row that are shown one by one
 
 
@@ -86,7 +88,8 @@ class Trial:
         device: where the tensors lie that the sampler gets.
 
     Raises:
-        UsageError: on a name or value that the contract does not take.
+        UsageError: on a sampler that cannot be called; on a name or value that the contract does
+            not take.
     """
 
     sampler: Sampler
@@ -97,6 +100,9 @@ class Trial:
     device: str = "cpu"
 
     def __post_init__(self) -> None:
+        if not callable(self.sampler):
+            kind = type(self.sampler).__name__
+            raise UsageError(f"the sampler is {kind}, which cannot be called")
         parameters.contract_name(self.contract)
         parameters.known(self.contract, [*self.given, *self.drawn])
         try:
@@ -113,16 +119,13 @@ class Trial:
         }
         arguments = [tensor.to(self.device) for tensor in (logits, x, mask)]
         try:
-            found = self.sampler(*arguments, **moved)
-        except Exception as error:
+            ids = _ids(self.sampler(*arguments, **moved), tuple(x.shape))
+        except KeyboardInterrupt:
+            raise
+        except _NoIds as error:
+            return Failure(case, str(error))
+        except BaseException as error:  # SystemExit, too: it would end us as if all were right
             return Failure(case, _raised(error))
-        found = getattr(found, "x", found)
-        if not isinstance(found, torch.Tensor):
-            return Failure(case, f"returned {type(found).__name__}, expected a tensor of ids")
-        if found.shape != x.shape or found.is_floating_point() or found.dtype == torch.bool:
-            got = f"{found.dtype} of shape {tuple(found.shape)}"
-            return Failure(case, f"returned {got}, expected integers of shape {tuple(x.shape)}")
-        ids = found.detach().cpu().to(torch.int64).numpy()
         verdict = self.judge.verdict(case, ids)
         return Failure(case, verdict.reason, ids) if verdict.status == "wrong" else None
 
@@ -136,12 +139,15 @@ class Trial:
         Raises:
             UsageError: if the contract does not take a parameter, or Hypothesis is missing.
         """
+        if not isinstance(examples, int) or examples < 1:
+            raise UsageError(f"--examples is {examples!r}; expected an integer, 1 or more")
         try:
             import hypothesis
         except ImportError:
             raise UsageError("to draw steps needs the package hypothesis") from None
-        from unmask.spec.conformance.drawn import cases
+        from unmask.spec.conformance.drawn import cases, check_size
 
+        check_size(self.given)
         last: list[Failure] = []
 
         @hypothesis.seed(seed)
@@ -203,10 +209,33 @@ class _Failed(Exception):
     """Tells Hypothesis that a step is done wrong."""
 
 
-def _raised(error: Exception) -> str:
+class _NoIds(Exception):
+    """Says what a sampler returned instead of ids."""
+
+
+def _ids(found: Any, shape: tuple[int, ...]) -> NDArray[np.int64]:
+    """The ids that a sampler returned, itself or as `x`."""
+    found = getattr(found, "x", found)
+    if not isinstance(found, torch.Tensor):
+        raise _NoIds(f"returned {type(found).__name__}, expected a tensor of ids")
+    if found.is_meta or found.layout is not torch.strided:
+        kind = "a meta tensor" if found.is_meta else f"a tensor of layout {found.layout}"
+        raise _NoIds(f"returned {kind}, expected a dense one, of ids")
+    if tuple(found.shape) != shape or found.dtype not in _INTEGERS:
+        got = f"{found.dtype} of shape {tuple(found.shape)}"
+        raise _NoIds(f"returned {got}, expected integers of shape {shape}")
+    ids: NDArray[np.int64] = found.detach().cpu().to(torch.int64).numpy()
+    return ids
+
+
+def _raised(error: BaseException) -> str:
     """What an exception says, and where it was raised."""
     where = traceback.extract_tb(error.__traceback__)[-1]
-    return f"raised {type(error).__name__}: {first_line(error)} ({where.filename}:{where.lineno})"
+    try:
+        text = first_line(error)
+    except Exception:  # its `__str__` is the sampler's own code
+        text = "(its text cannot be had)"
+    return f"raised {type(error).__name__}: {text} ({where.filename}:{where.lineno})"
 
 
 def sampler(path: str) -> Sampler:
@@ -222,7 +251,9 @@ def sampler(path: str) -> Sampler:
         sys.path.insert(0, os.getcwd())
     try:
         found: Any = importlib.import_module(module_name)
-    except Exception as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # SystemExit, too
         raise UsageError(f"cannot import {module_name!r}: {_raised(error)}") from None
     for part in name.split("."):
         if not hasattr(found, part):

@@ -200,6 +200,7 @@ def read(folder: Path) -> Vectors:
         for name in _FILES:
             if f"{name}.npy" in files:
                 arrays[name] = _checked(folder / f"{name}.npy", files[f"{name}.npy"]["sha256"])
+        _check_count(len(about["cases"]), arrays)
         cases = []
         for number, case in enumerate(about["cases"]):
             values = dict(case["parameters"])
@@ -214,6 +215,16 @@ def read(folder: Path) -> Vectors:
         raise UsageError(text if text.startswith(str(folder)) else f"{path}: {text}") from None
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise UsageError(f"no manifest of vectors: {first_line(error)}", str(path)) from None
+
+
+def _check_count(cases: int, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Raise a UsageError if there are no cases, or not as many as an array has."""
+    if not cases:
+        raise UsageError("has no cases; expected 1 or more")
+    for name, array in arrays.items():
+        if array.shape[:1] != (cases,):
+            shape = array.shape
+            raise UsageError(f"has {cases} cases, but {name}.npy is of shape {shape}")
 
 
 def _checked(path: Path, digest: str) -> NDArray[Any]:

@@ -16,9 +16,21 @@ INTEGERS = (torch.int8, torch.int16, torch.int32, torch.int64, torch.uint8)
 
 def number(name: str, value: float) -> float:
     """A threshold, factor or the like: any number but NaN."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value):
+    if isinstance(value, int) and not isinstance(value, bool):
+        try:
+            return float(value)
+        except OverflowError:  # and it may have too many digits to be shown
+            raise ValueError(f"{name} is an integer beyond the range of float64") from None
+    if not isinstance(value, float) or math.isnan(value):
         raise ValueError(f"{name} is {value!r}, expected a number that is not NaN")
     return float(value)
+
+
+def name(argument: str, value: str) -> str:
+    """A name, of whatever."""
+    if not isinstance(value, str):
+        raise ValueError(f"{argument} is {value!r}, expected a name")
+    return value
 
 
 def natural(name: str, value: int, least: int = 0, most: int | None = None) -> int:
@@ -51,13 +63,32 @@ def token_id(name: str, value: int, vocabulary: int) -> int:
     return natural(name, value, 0, vocabulary - 1)
 
 
+def dense(name: str, value: torch.Tensor) -> torch.Tensor:
+    """A tensor with an element at each place, in memory."""
+    if not isinstance(value, torch.Tensor):
+        raise ValueError(f"{name} is {type(value).__name__}, expected a tensor")
+    kind = "meta" if value.is_meta else "nested" if value.is_nested else str(value.layout)
+    if kind != str(torch.strided):
+        raise ValueError(f"{name} is a tensor of kind {kind}, expected a dense one with its values")
+    return value
+
+
+def scores(name: str, value: torch.Tensor) -> torch.Tensor:
+    """Logits (B, L, V), a floating dtype, no size 0."""
+    if dense(name, value).dtype not in FLOATS:
+        raise ValueError(f"{name} is {value.dtype}, expected one of {', '.join(map(str, FLOATS))}")
+    if value.dim() != 3 or 0 in value.shape:
+        raise ValueError(f"{name} has shape {tuple(value.shape)}, expected (B, L, V), none 0")
+    return value
+
+
 def like(
     name: str, value: torch.Tensor, shape: tuple[int, ...], *dtypes: torch.dtype
 ) -> torch.Tensor:
     """A tensor of a shape and one of some dtypes."""
     if not isinstance(value, torch.Tensor):
         raise ValueError(f"{name} is {value!r}, expected a tensor of shape {shape}")
-    if tuple(value.shape) != shape:
+    if tuple(dense(name, value).shape) != shape:
         raise ValueError(f"{name} has shape {tuple(value.shape)}, expected {shape}")
     if value.dtype not in dtypes:
         wanted = " or ".join(str(dtype) for dtype in dtypes)
@@ -98,12 +129,7 @@ def step(logits: torch.Tensor, x: torch.Tensor, mask: torch.Tensor | int) -> tor
     Returns:
         The mask, (B, L) bool.
     """
-    if not isinstance(logits, torch.Tensor) or logits.dtype not in FLOATS:
-        got = logits.dtype if isinstance(logits, torch.Tensor) else repr(logits)
-        raise ValueError(f"logits is {got}, expected one of {', '.join(map(str, FLOATS))}")
-    if logits.dim() != 3 or 0 in logits.shape:
-        raise ValueError(f"logits has shape {tuple(logits.shape)}, expected (B, L, V), none 0")
-    rows, length, vocabulary = logits.shape
+    rows, length, vocabulary = scores("logits", logits).shape
     like("x", x, (rows, length), torch.int64)
     if not isinstance(mask, torch.Tensor):  # first: x holds it, and it is what is wrong
         mask = x == token_id("mask", mask, vocabulary)

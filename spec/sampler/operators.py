@@ -67,7 +67,8 @@ def sm_merge(a: Tensor, b: Tensor) -> Tensor:
     """The states of the rows whose shards' states are `a` and `b`, both (..., 10) alike.
 
     Raises:
-        ValueError: if they are no states, or not of the same rows.
+        ValueError: if they have not the dtype and shape of states, or not the same shape. What
+            they hold, and so whether both are of the same rows, is not looked at.
     """
     _check_state("a", a)
     check.like("b", b, tuple(a.shape), torch.int64)
@@ -88,7 +89,7 @@ def sm_finish(state: Tensor, nan_last: bool) -> Columns:
         nan_last: whether rows without a confidence rank last, not first.
 
     Raises:
-        ValueError: if these are no states.
+        ValueError: if this has not the dtype and shape of states. What it holds is not looked at.
     """
     _check_state("state", state)
     token, key, confidence, status = finish(state, nan_last)

@@ -12,6 +12,11 @@ def to_bfloat16(values: torch.Tensor) -> torch.Tensor:
     return values.to(torch.bfloat16)
 
 
+def lowered(logits: torch.Tensor, penalty: float, dtype: torch.dtype) -> torch.Tensor:
+    """BF16 logits less a penalty, as PyTorch subtracts it in the dtype that they had; in BF16."""
+    return to_bfloat16(logits.to(dtype) - torch.tensor(penalty, dtype=dtype))
+
+
 def inexact(values: torch.Tensor, rounded: torch.Tensor) -> torch.Tensor:
     """How many of each row's values BF16 does not hold, (...) int64; NaN is held."""
     return ((rounded.to(values.dtype) != values) & (values == values)).sum(dim=-1)

@@ -64,7 +64,9 @@ def _first_or_passing(
     candidates: torch.Tensor,
     rank: torch.Tensor,
 ) -> torch.Tensor:
-    least = torch.tensor(rule.least, device=key.device).unsqueeze(1)
+    # All positions is the most that can be; an int64 does not hold each count that is more.
+    counts = [min(count, key.shape[1]) for count in rule.least]
+    least = torch.tensor(counts, device=key.device).unsqueeze(1)
     first = rank < least
     if rule.overflow != "all":
         first &= candidates if rule.overflow == "nothing" else mask

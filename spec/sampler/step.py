@@ -12,7 +12,7 @@ from unmask.spec.reference.contract import shifted
 from unmask.spec.reference.rules import Rule, Shape, rule_of
 from unmask.spec.reference.samplers import CONTRACTS
 from unmask.spec.sampler.end import End, finish
-from unmask.spec.sampler.rounding import to_bfloat16
+from unmask.spec.sampler.rounding import lowered, to_bfloat16
 from unmask.spec.sampler.rows import Patch, banned, row_states
 from unmask.spec.sampler.select import choose
 from unmask.spec.softmax import EMPTY, MOST_ELEMENTS, NAN_FIRST
@@ -81,6 +81,8 @@ def step(
     parameters: dict[str, Any],
 ) -> Sampled:
     """`sample_step` as it runs."""
+    check.scores("logits", logits)
+    check.name("contract", contract)
     _check_place(logits, {"x": x, "mask": mask, **parameters})
     masked = check.step(logits, x, mask)
     batch, length, vocabulary = logits.shape
@@ -99,9 +101,9 @@ def step(
 
 
 def _check_place(logits: torch.Tensor, arguments: dict[str, Any]) -> None:
-    place = getattr(logits, "device", None)  # None: no tensor, which `check.step` says
+    place = logits.device
     for name in arguments.keys() - {"k", "q"}:  # counts are read on the CPU anyway
-        value = arguments[name] if place else None
+        value = arguments[name]
         if isinstance(value, torch.Tensor) and value.device != place:
             raise ValueError(f"{name} is on {value.device}, expected {place} like logits")
 
@@ -123,14 +125,17 @@ def _predict(rule: Rule, logits: torch.Tensor, x: torch.Tensor) -> tuple[End, to
 def _penalised(penalty: float, logits: torch.Tensor, x: torch.Tensor) -> Patch:
     """In each row but the first the logit of the token one position before, lowered."""
     places = shifted(x).unsqueeze(-1)
-    before = to_bfloat16(logits.detach().gather(-1, places)).to(logits.dtype)
-    lowered = before - torch.tensor(penalty, dtype=logits.dtype)
-    lowered[:, 0] = before[:, 0]
-    return Patch(places, to_bfloat16(lowered))
+    before = to_bfloat16(logits.detach().gather(-1, places))
+    values = lowered(before, penalty, logits.dtype)
+    values[:, 0] = before[:, 0]
+    return Patch(places, values)
 
 
 def _hide(rule: Rule, logits: torch.Tensor, end: End) -> End:
-    """The same tokens with their confidences once `hidden` ids have none."""
+    """The same tokens with their confidences once `hidden` ids have none.
+
+    Ids that are banned from the start stay so: this is another pass over the logits as they came.
+    """
     other = finish(row_states(logits, banned(logits, rule.banned + rule.hidden))[0])
     hidden = torch.tensor(rule.hidden, device=logits.device)
     lost = torch.isin(end.token, hidden) & (other.key != NAN_FIRST)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 from typing import Any
 
@@ -146,6 +147,67 @@ def test_thresholds_are_decided_as_the_theorem_says():
         assert all((x.margin > 1) == sure for x, sure in zip(row.positions, decided, strict=True))
 
 
+# -- as the sampler has it -----------------------------------------------------------------------
+def alike(logits: torch.Tensor, x: torch.Tensor, contract: str, **parameters: Any) -> Any:
+    """The certificate's row, once its tokens, keys and set are those of `sample_step`."""
+    mask = torch.ones_like(x, dtype=torch.bool)
+    done = unmask.sample_step(logits, x, mask, contract, **parameters)
+    (row,) = certify(logits, x, mask, contract, **parameters).rows
+    assert row.transfer.tolist() == done.transfer[0].tolist()
+    for at in row.positions:
+        assert at.token == done.tokens[0, at.position]
+        assert at.key is None or at.key == done.key[0, at.position]
+    return row
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float32, torch.float64])
+@pytest.mark.parametrize("penalty", [1.003, 0.3, 1e30])
+def test_a_penalty_is_subtracted_in_the_dtype_of_the_logits(dtype, penalty):
+    random = torch.Generator().manual_seed(3)
+    logits = torch.randn(1, 64, 6, generator=random).mul(4).to(dtype)
+    x = torch.randint(0, 6, (1, 64), generator=random)
+    if penalty > 60_000 and dtype == torch.float16:
+        penalty = 60_000
+    alike(logits, x, "sglang_joint_threshold", tau=0.9, edit_tau=0.9, prompt=x < 0, penalty=penalty)
+
+
+def test_no_penalty_in_row_0():
+    """Its best token stands last, and in its own place."""
+    logits, x = torch.tensor([[[0.0, 3.0], [2.0, 0.0]]]), torch.tensor([[1, 1]])
+    parameters = {"tau": 0.5, "edit_tau": 0.5, "prompt": x < 0, "penalty": 9.0}
+    row = alike(logits, x, "sglang_joint_threshold", **parameters)
+    assert [at.token for at in row.positions] == [1, 0]
+
+
+@pytest.mark.parametrize("factor", [math.inf, -math.inf, 1e300])
+@pytest.mark.parametrize("contract", ["fast_dllm_factor", "fast_dllm_factor_paper"])
+def test_any_factor_is_certified(contract, factor):
+    logits = torch.tensor([[[0.0, 3.0], [0.0, 0.0], [0.0, 5.0]]])
+    x = torch.zeros(1, 3, dtype=torch.int64)
+    row = alike(logits, x, contract, factor=factor)
+    assert row.transfer.tolist() == ([True] * 3 if factor > 0 else [False, False, True])
+
+
+@pytest.mark.parametrize("window", [0, 1, 2, 3])
+def test_the_window_ends_where_the_samplers_does(window):
+    logits, x = torch.tensor([[[0.0, a] for a in (1.0, 2.0, 3.0)]]), torch.zeros(1, 3).long()
+    row = alike(logits, x, "fast_dllm_quota", k=3, block_end=window)
+    assert row.transfer.tolist() == [place < window for place in range(3)]
+
+
+def test_a_hidden_token_stays_the_token_and_may_leave_no_number():
+    hide = {"k": 1, "confidence_eos_eot_inf": True, "eos_id": 0, "eot_id": 0}
+    x = torch.zeros(1, 2, dtype=torch.int64)
+    lost = torch.tensor([[[3.0, 0.0, 1.0], [0.0, 0.1, 0.0]]])
+    row = alike(lost, x, "llada_low_confidence", **hide)
+    assert [at.token for at in row.positions] == [0, 1] and row.transfer.tolist() == [False, True]
+    nothing = torch.tensor([[[0.0, 0.1, 0.0], [3.0, -math.inf, -math.inf]]])
+    row = alike(nothing, x, "llada_low_confidence", **hide)  # NaN is first, confidence 0 were last
+    assert row.transfer.tolist() == [False, True] and row.positions[1].confidence is None
+    nan = torch.tensor([[[0.0, 0.1, 0.0], [math.nan, 1.0, math.nan]]])
+    assert alike(nan, x, "llada_low_confidence", **hide).transfer.tolist() == [False, True]
+
+
 # -- what is refused ---------------------------------------------------------------------------
 NEAR = from_float([[0, -2.375], [0, -2.125], [0, -2.0], [0, -2.0]])  # deltas .093, .119, .135, .135
 MASKED, IDS = np.ones(4, bool), np.zeros(4, np.int64)
@@ -217,6 +279,17 @@ def test_inputs_of_all_kinds_say_the_same():
         ({"logits": np.zeros((4, 8))}, r"logits has shape \(4, 8\), expected \(B, L, V\)"),
         ({"logits": np.zeros((1, 4, 8), int)}, "elements of type int64"),
         ({"contract": "beam"}, "contract is 'beam'"),
+        ({"contract": []}, r"contract is \[\], expected a name"),
+        ({"logits": [[[1.0], [1.0, 2.0]]]}, "logits is ragged"),
+        ({"logits": np.zeros((1, 4, 8), object)}, "logits has elements of type object"),
+        ({"logits": torch.zeros(1, 4, 8).to_sparse()}, "logits is a tensor of kind torch.sparse"),
+        ({"logits": torch.zeros(1, 4, 8, device="meta")}, "logits is a tensor of kind meta"),
+        ({"x": "ab", "mask": 7}, "x is str, expected what makes a dense tensor"),
+        ({"x": [[1, 2], [3]], "mask": 7}, "x is list, expected what makes"),
+        ({"x": np.zeros((1, 4), object), "mask": 7}, "x is object, expected what makes"),
+        ({"x": torch.zeros(1, 4).long().to_sparse(), "mask": 7}, "x is torch.int64, expected what"),
+        ({"mask": np.zeros((1, 4), object)}, "mask is object, expected what makes"),
+        ({"k": 1 << 70}, "k is 1180591620717411303424, expected an integer from 0 to 4"),
         ({"k": 5}, "k is 5, expected an integer from 0 to 4"),
         ({"exact": "no"}, "exact is 'no'"),
         ({"chain": 0}, "chain is 0"),

@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 
 from unmask.spec import certificates
 from unmask.spec.__main__ import main
+from unmask.spec.commands import report
 from unmask.spec.formats import from_float, to_float
 from unmask.spec.reference import families
 
@@ -95,8 +96,8 @@ def test_plain_table_without_rich(here, capsys, monkeypatch):
     ("words", "message"),
     [
         (["none.npy", "--k", 1], "none.npy: cannot read: No such file"),
-        (["rows.npy"], "rows.npy: step 0: k is not given"),
-        (["rows.npy", "--k", 13], "rows.npy: step 0: k is 13, expected an integer from 0 to 12"),
+        (["rows.npy"], "k is not given"),
+        (["rows.npy", "--k", 13], "k is 13, expected an integer from 0 to 12"),
         (["rows.npy", "--k", "x"], "'x' is not an unsigned number"),
         (["rows.npy", "--tau", "nan"], "'nan' is not a number"),
         (["rows.npy", "--k", 1, "--rate", 2], "'2' is not a share from 0 to 1"),
@@ -111,6 +112,12 @@ def test_plain_table_without_rich(here, capsys, monkeypatch):
         (["two.safetensors", "--k", 1], "two.safetensors: holds 2 tensors: logits, other"),
         (["two.safetensors", "--k", 1, "--tensor", "x"], "holds no tensor x, but 2 tensors"),
         (["bad.safetensors", "--k", 1], "bad.safetensors: no .safetensors file"),
+        (["rows.npy", "--k", 1, "--set", "k=3"], "k is given twice: 3 and 1"),
+        (["rows.npy", "--k", 1, "--chain", 0], "--chain is 0, expected an integer from 1"),
+        (
+            ["big.pt", "--k", 1, "--ids", "big.npy", "--mask-id", 300],
+            "--mask-id is 300, expected an integer from 0 to 299",
+        ),
         (["int.npy", "--k", 1], "int.npy: elements of type int64"),
         (["rows.npy", "--k", 1, "--json", "rows.npy"], "rows.npy: cannot write: it is an input"),
         (["big.pt", "--k", 1, "--ids", "big.npy"], "big.npy: step 0: x[0, 0] is 300"),
@@ -124,6 +131,12 @@ def test_bad_input_is_one_line(here, capsys, words, message):
     assert run(*words) == 2
     error = capsys.readouterr().err
     assert message in error and error.count("\n") == 1
+
+
+@pytest.mark.parametrize("words", [[], ["--k", 13], ["--k", 1, "--chain", 0]])
+def test_a_wrong_option_is_not_blamed_on_the_file(here, capsys, words):
+    assert run("rows.npy", *words) == 2
+    assert "rows.npy" not in capsys.readouterr().err
 
 
 def test_the_hook_in_the_docstring(here, capsys):
@@ -148,6 +161,10 @@ def test_the_hook_in_the_docstring(here, capsys):
     exec(code, {"model": Model(), "generate": generate})
     assert run("logits.pt", "--k", 2) == 0
     assert "T = 3, B = 2, L = 5, V = 20" in capsys.readouterr().out
+
+
+def test_confidences_near_1_are_printed_with_the_lesser_end_first():
+    assert report._interval(1 - 2.0**-10, 1 - 2.0**-11) == "1 - 0.00097656 to 1 - 0.00048828"
 
 
 def test_what_is_not_bf16_is_rounded_and_counted(here, capsys):

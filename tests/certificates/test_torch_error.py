@@ -94,5 +94,26 @@ def test_tokens_that_round_to_the_same_are_not_certified():
     assert not torch_error.same_token(from_float([0, np.nan]), Fraction(0), "float32")
 
 
+def test_bounds_are_the_documented_ones():
+    """Of two elements in float64: 2 ulps of exp are 4 u, and each difference is off by 750 u."""
+    u, delta = Fraction(1, 1 << 53), Fraction(1)
+    least = 1 / ((1 + delta * (1 + 754 * u)) / (1 - u))  # 1 + gamma = 1 / (1 - u)
+    most = 1 / ((1 + delta * (1 - 754 * u)) * (1 - u / (1 - u)))
+    expected = torch_error.nearest(least, "float64"), torch_error.nearest(most, "float64")
+    assert torch_error.confidence(delta, delta, 2, "float64") == expected
+
+
+def test_flushed_weights_decide_a_tie():
+    """Each element may weigh less, or more, by the least normal number: off the middle it is."""
+    u = Fraction(1, 1 << 53)
+    word = Fraction(1, 2) + u  # an odd number of float64, just above 1/2: the even one is above
+    middle = word + u / 2
+    delta = ((1 - u) / middle - 1) / (1 + 754 * u)
+    assert torch_error.confidence(delta, delta, 2, "float64")[0] == word
+    word = Fraction(1, 2) + 2 * u  # an even one, which a tie would go to
+    delta = (1 / ((word + u / 2) * (1 - u / (1 - u))) - 1) / (1 - 754 * u)
+    assert torch_error.confidence(delta, delta, 2, "float64")[1] == word + u
+
+
 def test_one_element_is_certain():
     assert set(torch_error.confidence(Fraction(0), Fraction(0), 1, "float32")) == {Fraction(1)}

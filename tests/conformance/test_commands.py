@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from unmask.spec.__main__ import main
-from unmask.spec.conformance import constructions, hexfile, vectors
+from unmask.spec.conformance import constructions, hexfile, parameters, vectors
 from unmask.spec.formats import from_float, to_float
 from unmask.spec.pack import Shape, unpack
 from unmask.spec.reference.argmax import tensor
@@ -32,6 +32,13 @@ def folder(tmp_path_factory):
         run("vectors", "--contract", "llada_low_confidence", "--out", path, "--k", 2, *SMALL) == 0
     )
     return path
+
+
+def change_cases(folder, count):
+    """Leave no more cases in the manifest."""
+    about = json.loads((folder / "manifest.json").read_text())
+    about["cases"] = about["cases"][:count]
+    (folder / "manifest.json").write_text(json.dumps(about))
 
 
 def array(folder, name):
@@ -188,7 +195,38 @@ def test_conform(capsys, tmp_path):
     assert "Traceback" not in captured.out + captured.err
 
 
+def test_failing_search_prints_how_to_repeat_it(capsys):
+    words = ["--contract", CONTRACT, "--k", 1, "--examples", 30, "--seed", 7, "--draw", "block_end"]
+    assert run("conform", f"{WRONG}:last_index_on_ties", *words, "--error", "0") == 1
+    text = capsys.readouterr().out
+    replay = shlex.split(text.splitlines()[-1].partition("unmask ")[2])
+    assert run(*replay) == 1
+    assert capsys.readouterr().out == text
+
+
+def test_a_sampler_that_exits_does_not_conform(capsys):
+    assert run("conform", f"{WRONG}:exits", "--contract", CONTRACT, "--examples", 5) == 1
+    assert "raised SystemExit: 0 (" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("1,2", [1, 2]),
+        ("[1, 2]", [1, 2]),
+        ("[3]", [3]),
+        ("inf", np.inf),
+        ("-Infinity", -np.inf),
+        (".5", 0.5),
+        ("true", True),
+    ],
+)
+def test_values_are_written_as_in_json_or_shorter(text, value):
+    assert parameters.parse([f"name={text}"]) == {"name": value}
+
+
 VECTORS = ["vectors", "--contract", "llada_low_confidence", "--out", "OUT"]
+LLADA2 = ["vectors", "--contract", "llada2", "--out", "OUT"]
 CONFORM = ["conform", f"{WRONG}:raises", "--contract", "llada_low_confidence"]
 
 
@@ -217,6 +255,19 @@ CONFORM = ["conform", f"{WRONG}:raises", "--contract", "llada_low_confidence"]
         (["check", "VECTORS", "FILE"], "FILE:2: 'xx' is no hex word"),
         (["check", "VECTORS", "VECTORS/ids.npy", "--ties", "no"], "ties is 'no'; expected lowest"),
         (["check", "VECTORS", "VECTORS/ids.npy", "--error", "-1"], "error is -1.0; expected a fin"),
+        ([*VECTORS, "--k", ""], "k is ''; expected a number"),
+        ([*VECTORS, "--tau="], "tau is ''; expected a number"),
+        ([*VECTORS, "--set", "k=[]"], "k is '[]'; expected a number"),
+        ([*VECTORS, "--k", "2147483648"], "k is 2147483648; expected 2147483647 or less"),
+        ([*LLADA2, "--set", "q=2147483648"], "q is 2147483648; expected 2147483647 or less"),
+        ([*LLADA2, "--set", f"q=[1,{'9' * 20}]"], f"q is {'9' * 20}; expected 2147483647 or less"),
+        ([*CONFORM, "--examples", "0"], "--examples is 0; expected an integer, 1 or more"),
+        ([*CONFORM, "--k", "100000"], "k is 100000; expected 256 or less"),
+        ([*CONFORM, "--k", "9" * 23], f"k is {'9' * 23}; expected 256 or less"),
+        (
+            ["conform", "unmask.tests.conformance.exits:f", "--contract", "c"],
+            "cannot import 'unmask.tests.conformance.exits': raised SystemExit: 0 (",
+        ),
         (["conform", "x", "--contract", "c"], "'x' is not package.module:name"),
         (["conform", "no.such:f", "--contract", "c"], "cannot import 'no.such': raised ModuleNot"),
         (["conform", f"{WRONG}:no", "--contract", "c"], f"'{WRONG}' has no 'no'"),
@@ -258,6 +309,11 @@ def test_bad_input(words, text, folder, tmp_path, capsys):
         ),
         (lambda folder: (folder / "manifest.json").write_text("{"), "no manifest of vectors"),
         (lambda folder: (folder / "manifest.json").write_text("[]"), "no manifest of vectors"),
+        (lambda folder: change_cases(folder, 0), "manifest.json: has no cases; expected 1 or more"),
+        (
+            lambda folder: change_cases(folder, 3),
+            "manifest.json: has 3 cases, but logits.npy is of shape (31, 2, 5, 37)",
+        ),
         (
             lambda folder: (folder / "manifest.json").write_text(
                 (folder / "manifest.json").read_text().replace('"version": 1', '"version": 9')

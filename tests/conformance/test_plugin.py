@@ -29,6 +29,27 @@ def test_bad(unmask_conform):
 """
 
 
+def test_bad_arguments_of_the_fixture_are_one_line(pytester: pytest.Pytester):
+    pytester.makepyfile("""
+NAME = "llada_low_confidence"
+
+def test_error(unmask_conform):
+    unmask_conform(print, NAME, error="1")
+
+def test_sampler(unmask_conform):
+    unmask_conform("print", NAME)
+
+def test_examples(unmask_conform):
+    unmask_conform(print, NAME, examples=0)
+""")
+    result = pytester.runpytest_inprocess("-p", PLUGIN, "-p", "no:xdist")
+    result.assert_outcomes(failed=3)
+    text = result.stdout.str()
+    assert "unmask_conform: error is '1'; expected a finite number, 0 or more" in text
+    assert "unmask_conform: the sampler is str, which cannot be called" in text
+    assert "unmask_conform: --examples is 0; expected an integer, 1 or more" in text
+
+
 def test_failures_show_the_shrunk_step_and_nothing_of_ours(pytester: pytest.Pytester):
     pytester.makepyfile(TESTS)
     result = pytester.runpytest_inprocess("-p", PLUGIN, "-p", "no:xdist")

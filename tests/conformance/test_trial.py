@@ -1,13 +1,16 @@
 """Samplers against contracts: mistakes are found and shrunk, what contracts leave open is not."""
 
+import re
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
 from unmask.spec.conformance import case as cases
-from unmask.spec.conformance.judge import Judge
+from unmask.spec.conformance import constructions
+from unmask.spec.conformance.judge import Judge, expected
 from unmask.spec.conformance.trial import Trial
 from unmask.spec.errors import UsageError
 from unmask.spec.reference.samplers import CONTRACTS
@@ -29,6 +32,20 @@ def test_mistakes_are_found_and_shrunk(name, tmp_path):
     assert again is not None and again.reason == failure.reason
     right = Trial(CONTRACTS[contract].oracle, contract, given)
     assert right.failure(failure.case) is None
+
+
+@pytest.mark.parametrize("sampler", wrong.REASONS)
+def test_reasons_of_what_is_no_ids(sampler):
+    failure = Trial(sampler, "llada_low_confidence").search(5)
+    assert failure is not None and re.match(wrong.REASONS[sampler], failure.reason)
+
+
+def test_interrupt_is_no_failure():
+    def interrupted(logits, x, mask, *, k):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        Trial(interrupted, "llada_low_confidence").search(5)
 
 
 @pytest.mark.parametrize("name", CONTRACTS)
@@ -98,6 +115,39 @@ def test_margin(case, ids, error, status):
     assert "\n" not in verdict.reason
 
 
+FARTHER = step([[0x0000, 0x37A0], [0x0000, 0x38A0]], [True, True], 1)
+
+
+def test_margin_is_as_wide_as_is_asked():
+    """Outside T1's bounds, inside four times those."""
+    ids = np.array([[1, 0]])
+    assert Judge(error=1).verdict(FARTHER, ids).status == "wrong"
+    assert Judge(error=4).verdict(FARTHER, ids).status == "admissible"
+
+
+@pytest.mark.parametrize("name", CONTRACTS)
+def test_known_positions_keep_their_ids(name):
+    """Not even the token of the greatest logit may be written there."""
+    case = constructions.step("last column", name, (1, 6, 11), {}, 3)
+    mask = np.array([[True, True, True, False, False, False]])
+    case = replace(case, x=np.full((1, 6), 3), mask=mask)
+    if "prompt" in case.parameters:
+        case = replace(case, parameters={**case.parameters, "prompt": ~mask})
+    wanted = expected(case).x.numpy()
+    assert Judge().verdict(case, wanted).status == "equal"
+    for place in (3, 5):
+        if case.rule.parameters and wanted[0, place] == 3:
+            ids = wanted.copy()
+            ids[0, place] = 10
+            assert Judge("any").verdict(case, ids).status == "wrong"
+
+
+def test_nothing_is_written_behind_the_window():
+    case = replace(FAR, parameters={"k": 1, "block_end": 1})
+    assert Judge().verdict(case, np.array([[1, 0]])).status == "equal"
+    assert Judge().verdict(case, np.array([[1, 1]])).status == "wrong"
+
+
 def test_reasons_name_position_tokens_and_order():
     reason = Judge().verdict(FAR, np.array([[1, 0]])).reason
     assert "position 0 is 1, expected 0" in reason
@@ -138,6 +188,9 @@ def test_pytorch_may_round_otherwise():
         (("llada_low_confidence", {"k": -1}), "k is -1, expected an integer"),
         (("llada_low_confidence", {"temperature": 1.0, "k": 1}), "temperature is 1.0, expected 0"),
         (("llada_low_confidence", {}, ["taus"]), "taus cannot be set"),
+        (("llada_low_confidence", {"k": 257}), "k is 257; expected 256 or less, as steps are"),
+        (("llada_low_confidence", {"k": [1, 10**23]}), "k is 1000.*; expected 256 or less"),
+        (("dream_maskgit_plus", {"mask_id": 1 << 18}), "mask_id is 262144; expected 262143 or"),
     ],
 )
 def test_bad_parameters(arguments, text):
@@ -145,7 +198,23 @@ def test_bad_parameters(arguments, text):
         Trial(wrong.as_a_step, *arguments).search(5)
 
 
-@pytest.mark.parametrize(("ties", "error"), [("first", 1), ("any", -1), ("any", float("nan"))])
+def test_greatest_count_can_be_drawn():
+    assert Trial(wrong.as_a_step, "llada_low_confidence", {"k": 256}).search(2) is None
+
+
+def test_bad_samplers_and_counts_of_examples():
+    sampler: Any = "sampler"
+    bad: list[Any] = [0, -1, "5"]
+    with pytest.raises(UsageError, match="the sampler is str, which cannot be called"):
+        Trial(sampler, "llada_low_confidence")
+    for examples in bad:
+        with pytest.raises(UsageError, match=r"--examples is .*; expected an integer, 1 or more"):
+            Trial(wrong.as_a_step, "llada_low_confidence").search(examples)
+
+
+@pytest.mark.parametrize(
+    ("ties", "error"), [("first", 1), ("any", -1), ("any", float("nan")), ("any", "1")]
+)
 def test_bad_judges(ties, error):
     with pytest.raises(UsageError, match=r"ties is|error is"):
         Judge(ties, error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -77,6 +78,40 @@ def wrong_shape(logits, x, mask, *, k):
 def no_tensor(logits, x, mask, *, k):
     return None
 
+
+def exits(logits, x, mask, *, k):
+    sys.exit(0)
+
+
+def complex_ids(logits, x, mask, *, k):
+    return LLADA.oracle(logits, x, mask, k=k).x.to(torch.complex64)
+
+
+def meta_ids(logits, x, mask, *, k):
+    return x.to("meta")
+
+
+def sparse_ids(logits, x, mask, *, k):
+    return LLADA.oracle(logits, x, mask, k=k).x.to_sparse()
+
+
+class Unspeakable(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+
+def raises_unspeakable(logits, x, mask, *, k):
+    raise Unspeakable
+
+
+# Sampler -> what is said of it.
+REASONS: dict[Callable[..., Any], str] = {
+    exits: r"raised SystemExit: 0 \(.*wrong.py:\d+\)",
+    complex_ids: r"returned torch.complex64 of shape \(1, 1\), expected integers of shape",
+    meta_ids: "returned a meta tensor, expected a dense one, of ids",
+    sparse_ids: "returned a tensor of layout torch.sparse_coo, expected a dense one, of ids",
+    raises_unspeakable: r"raised Unspeakable: \(its text cannot be had\) \(.*wrong.py:\d+\)",
+}
 
 # Name -> (sampler, contract, most logits of the shrunk case, fixed parameters, error).
 MISTAKES: dict[str, tuple[Callable[..., Any], str, int, dict[str, Any], float]] = {

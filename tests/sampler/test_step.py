@@ -232,6 +232,23 @@ def test_what_is_near_the_greatest_confidence_passes(name):
 
 
 @pytest.mark.parametrize(
+    ("first", "second", "single", "double"),
+    [
+        ([0.0, -2.703125, -1.578125], [0.0, -1.59375, -2.65625], True, True),
+        ([0.0, -1.5859375, -2.34375], [0.0, -1.6875, -2.15625], True, False),
+    ],
+)
+def test_near_is_of_the_dtype_that_pytorch_subtracts_in(first, second, single, double):
+    """Confidences 1e-5 apart but for about 1e-8: each dtype rounds that in its own way."""
+    logits, x = rows(first, second).double(), torch.zeros(1, 2, dtype=torch.int64)
+    for name, near in (("dinfer_threshold", single), ("dinfer_threshold_fp64", double)):
+        done = step(logits, name, tau=0.9, mask_id=2)
+        oracle = CONTRACTS[name].oracle(logits, x, x == 0, tau=0.9, mask_id=2)
+        assert torch.equal(done.transfer, oracle.transfer)
+        assert transferred(done) == ([0, 1] if near else [0])
+
+
+@pytest.mark.parametrize(
     ("name", "parameters", "expected"),
     [
         ("sglang_low_confidence", {"tau": 0.5}, [0]),
@@ -293,6 +310,27 @@ def test_nothing_to_do():
     assert transferred(step(logits, "fast_dllm_v1_quota", k=9)) == [0, 1, 2]
 
 
+@pytest.mark.parametrize(
+    ("name", "parameters", "expected"),
+    [
+        ("fast_dllm_v1_quota", {"k": 1 << 70}, [0, 1, 2]),
+        ("llada2", {"q": 1 << 70, "tau": 0.99}, [0, 1, 2]),
+    ],
+)
+def test_a_count_of_any_size_is_all_positions(name, parameters, expected):
+    logits = rows([1.0, 0.0], [0.0, 1.0], [3.0, 0.0])
+    assert transferred(step(logits, name, **parameters)) == expected
+
+
+def test_a_penalty_spares_the_first_row():
+    """Its token is best in its own place, and last."""
+    logits, x = rows([0.0, 3.0], [2.0, 0.0]), torch.tensor([[1, 1]])
+    parameters = {"tau": 0.5, "edit_tau": 0.5, "prompt": x < 0, "penalty": 9.0}
+    done = unmask.sample_step(logits, x, x == 1, "sglang_joint_threshold", **parameters)
+    oracle = CONTRACTS["sglang_joint_threshold"].oracle(logits, x, x == 1, **parameters)
+    assert done.tokens.tolist() == oracle.tokens.tolist() == [[1, 0]]
+
+
 def test_a_hidden_token_has_confidence_0_and_ranks_last():
     logits = rows([3.0, 0.0, 0.0], [0.0, 0.1, 0.0])
     done = step(
@@ -335,7 +373,12 @@ MASK = IDS == 0
     [
         ((GOOD[0], IDS, MASK), {}, r"logits has shape \(2, 4\), expected \(B, L, V\)"),
         ((GOOD.long(), IDS, MASK), {}, "logits is torch.int64, expected one of"),
-        (([1.0], IDS, MASK), {}, r"logits is \[1.0\], expected one of"),
+        ((GOOD.numpy(), IDS, MASK), {}, "logits is ndarray, expected a tensor"),
+        ((GOOD.to_sparse(), IDS, MASK), {}, "logits is a tensor of kind torch.sparse_coo, exp"),
+        ((GOOD.to("meta"), IDS, MASK), {}, "logits is a tensor of kind meta, expected a dense"),
+        ((GOOD.to("meta"), IDS.to("meta"), MASK.to("meta")), {}, "logits is a tensor of kind meta"),
+        ((GOOD, IDS.to_sparse(), MASK), {}, "x is a tensor of kind torch.sparse_coo"),
+        (([1.0], IDS, MASK), {}, "logits is list, expected a tensor"),
         ((torch.zeros(1, 2, 2**18 + 1), IDS, MASK), {}, "V = 262145, expected at most 262144"),
         ((GOOD, IDS.int(), MASK), {}, "x is torch.int32, expected torch.int64"),
         ((GOOD, IDS[:, :1], MASK), {}, r"x has shape \(1, 1\), expected \(1, 2\)"),
@@ -352,6 +395,10 @@ MASK = IDS == 0
         ((GOOD, IDS, MASK), {}, "k is not given"),
         ((GOOD, IDS, MASK), {"k": 1, "temperature": 1.0}, "temperature is 1.0, expected 0"),
         ((GOOD, IDS, MASK), {"contract": "fast_dllm_threshold", "tau": NAN}, "tau is nan"),
+        ((GOOD, IDS, MASK), {"k": 1 << 70}, "k is 1180591620717411303424, expected an integer"),
+        ((GOOD, IDS, MASK), {"contract": "fast_dllm_threshold", "tau": 10**400}, "tau is an int"),
+        ((GOOD, IDS, MASK), {"contract": "fast_dllm_factor", "factor": 10**5000}, "factor is an"),
+        ((GOOD, IDS, MASK), {"contract": []}, r"contract is \[\], expected a name"),
         ((GOOD, IDS, MASK), {"contract": "greedy"}, "contract is 'greedy', expected one of"),
     ],
 )  # fmt: skip
