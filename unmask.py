@@ -23,6 +23,7 @@ COMMANDS = {
     "check": ("unmask.spec.__main__", "judge what a design made of test vectors"),
     "conform": ("unmask.spec.__main__", "try a PyTorch sampler against a contract"),
     "header": ("unmask.spec.__main__", "print the Verilog constants of the instruction table"),
+    "model": ("unmask.model.__main__", "cycles of programs: run, trace, lint, compare, sweep"),
     "proofs": ("unmask.proofs.__main__", "prove the theorems and print the ledger"),
 }
 

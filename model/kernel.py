@@ -51,6 +51,8 @@ class Side(NamedTuple):
         credit: (2,) scale beats done with, and since when, as far as it had to be known.
         gaps: (beats,) cycles that the rate takes beside one for each beat.
         cuts: (MOST_GAP,) a random 16-bit number below cuts[g] stalls for more than g cycles.
+        begin, busy: (1,), (C + 1, W) whether a channel moved a beat, or in the last row the lanes
+            took a slice, in each of the W cycles from `begin` on; W is 0 where nobody looks.
     """
 
     address: Times
@@ -68,13 +70,16 @@ class Side(NamedTuple):
     credit: Times
     gaps: Times
     cuts: Times
+    begin: Times
+    busy: NDArray[np.bool_]
 
 
-def side(bus: Bus, stall: float) -> Side:
+def side(bus: Bus, stall: float, window: tuple[int, int] = (0, 0)) -> Side:
     """Channels on which nothing has happened.
 
     Args:
         stall: share of cycles in which a beat is held back at random, below 1.
+        window: cycles [first, end) in which `busy` is to be kept.
     """
 
     def times(*shape: int) -> Times:
@@ -101,6 +106,8 @@ def side(bus: Bus, stall: float) -> Side:
         credit=np.array([0, LONG_AGO]),
         gaps=np.diff(np.arange(bus.beats + 1) * bus.cycles // bus.beats) - 1,
         cuts=np.array(cuts, np.int64),
+        begin=np.array(window[:1]),
+        busy=np.zeros((c + 1, window[1] - window[0]), np.bool_),
     )
 
 
@@ -171,7 +178,16 @@ def move_beat(bus: Bus, side: Side, stream: int, channel: int, earliest: int, ro
     cycle = max(cycle, room)
     side.last[channel] = cycle
     side.beats[channel] += 1
+    see(side, channel, cycle, cycle)
     return cycle
+
+
+@inlined
+def see(side: Side, row: int, first: int, last: int) -> None:
+    """Keep that a channel, or the lanes, were busy in cycles `first` to `last`."""
+    begin, width = side.begin[0], side.busy.shape[1]
+    for place in range(max(first - begin, 0), min(last + 1 - begin, width)):
+        side.busy[row, place] = True
 
 
 @inlined
@@ -261,6 +277,8 @@ def read_piece(
                 cycle = max(cycle, room)
                 side.last[channel] = cycle
                 side.beats[channel] += 1
+                if 0 <= cycle - side.begin[0] < side.busy.shape[1]:
+                    side.busy[channel, cycle - side.begin[0]] = True
                 ends = row == bottom or (row == bottom - 1 and channel > tail)
                 if ends or cut_behind:
                     close_burst(bus, side, channel, cycle)
@@ -268,6 +286,7 @@ def read_piece(
             begin, stop = max(first, row * width), min(end, (row + 1) * width)
             slices = (stop - 1) // slice_bytes - begin // slice_bytes + 1
             side.lane[0] = max(side.lane[0] + 1, whole) + slices - 1
+            see(side, bus.channels, side.lane[0] + 1 - slices, side.lane[0])
             for channel in range(low, high + 1):
                 side.left[channel, side.slot[channel]] = side.lane[0]
                 pass_slot(bus, side, channel)
@@ -308,6 +327,7 @@ def write_piece(bus: Bus, side: Side, first: int, end: int, slice_bytes: int, st
         for channel in range(low, high + 1):  # the last slice of a stripe waits for room
             lane = max(lane, side.left[channel, side.slot[channel]] + 1)
         side.lane[0] = lane
+        see(side, bus.channels, lane + 1 - slices, lane)
         for channel in range(low, high + 1):
             begins = row == top or (row == top + 1 and channel < head)
             if begins or row % bus.burst == 0:

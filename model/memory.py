@@ -82,10 +82,15 @@ class Memory:
         bus: its numbers.
         stall: share of cycles in which a beat is held back at random.
         text: the module `kernel`, or one like it.
+
+    Attributes:
+        window: cycles [first, end) in which `kernel.Side.busy` is kept; set before the first
+            transfer.
     """
 
     def __init__(self, bus: Bus, stall: float = 0, text: Any = None) -> None:
         self.bus, self.stall, self._text = bus, stall, text
+        self.window = (0, 0)
 
     @cached_property
     def kernel(self) -> Any:
@@ -99,12 +104,12 @@ class Memory:
     @cached_property
     def reads(self) -> Any:
         """`kernel.Side` of the read channels."""
-        return self.kernel.side(self.bus, self.stall)
+        return self.kernel.side(self.bus, self.stall, self.window)
 
     @cached_property
     def writes(self) -> Any:
         """`kernel.Side` of the write channels."""
-        return self.kernel.side(self.bus, self.stall)
+        return self.kernel.side(self.bus, self.stall, self.window)
 
     def slice_bytes(self, transfer: Transfer) -> int:
         """Bytes that go through the lanes in a cycle: at most a stripe."""

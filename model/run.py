@@ -80,15 +80,15 @@ def floor(transfers: Sequence[tuple[Transfer, bool]], core: Core, profile: Profi
     return Floor(max(moved.values()) / rate, lanes)
 
 
-def run_timed(
+def prepared(
     program: Sequence[int],
     core: Core,
     profile: Profile,
     memories: Mapping[str, NDArray[Any]] | None = None,
     hbm_bytes: int = 0,
     data: bool = True,
-) -> Run:
-    """Run a program to its end.
+) -> Model:
+    """A machine that is about to run a program.
 
     Args:
         program: words.
@@ -112,6 +112,19 @@ def run_timed(
             raise UsageError(f"no memory {name!r}; there are {', '.join(machine.state.memories)}")
         if data:
             machine.state.load(name, values)
+    return machine
+
+
+def run_timed(
+    program: Sequence[int],
+    core: Core,
+    profile: Profile,
+    memories: Mapping[str, NDArray[Any]] | None = None,
+    hbm_bytes: int = 0,
+    data: bool = True,
+) -> Run:
+    """Run a program to its end; arguments and errors as of `prepared`."""
+    machine = prepared(program, core, profile, memories, hbm_bytes, data)
     timed = tuple(machine.trace())
     moved = tuple(machine.moved)
     return Run(

@@ -1,0 +1,1 @@
+"""The commands of `python -m unmask.model`, one module each."""
