@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from unmask.spec.commands import certify, conformance, logits, programs, run, table
 from unmask.spec.commands.options import Parser
-from unmask.spec.commands.shell import guarded
+from unmask.spec.commands.shell import command
 
 
 def parser() -> Parser:
@@ -23,12 +23,7 @@ def parser() -> Parser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    return guarded(lambda: _called(argv))
-
-
-def _called(argv: Sequence[str] | None) -> int:
-    arguments = parser().parse_args(argv)
-    return int(arguments.call(arguments))
+    return command(parser(), argv)
 
 
 if __name__ == "__main__":

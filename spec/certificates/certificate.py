@@ -353,13 +353,14 @@ class _Judge:
             if key is not None and task.asked[place]
         }
         limits = self._limits(task, [x for x in numbers.values() if x is not None])
+        edits = [] if self.rule.edit is None else [EXACT.threshold(self.rule.edit).x]
         for place, number in numbers.items():
             if number is None:
                 continue
             bound = numerics.bound(number, self.vocabulary)
             near = [_ratio(number - limit, bound) for limit in limits]
             if task.known[place]:
-                near = [_ratio(number - EXACT.threshold(self.rule.edit).x, bound)]  # type: ignore[arg-type]
+                near = [_ratio(number - edit, bound) for edit in edits]
             elif self.rule.near is None:
                 for other, theirs in numbers.items():
                     across = chosen.must[other] != chosen.must[place]

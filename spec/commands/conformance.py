@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import shlex
 from collections import Counter
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from unmask.spec.commands.files import check_writable
@@ -110,10 +111,8 @@ def _replay(arguments: argparse.Namespace) -> str:
 
 
 def _need_torch(command: str) -> None:
-    try:
-        import torch  # noqa: F401
-    except ModuleNotFoundError as error:
-        raise UsageError(f"{command} needs the package {error.name}") from None
+    if find_spec("torch") is None:
+        raise UsageError(f"{command} needs the package torch")
 
 
 def _given(arguments: argparse.Namespace) -> Values:

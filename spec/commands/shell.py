@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from argparse import ArgumentParser
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from unmask.spec.errors import UsageError
 
 INTERRUPTED = 130  # as shells say it: 128 and the signal's number
+
+
+def command(parser: ArgumentParser, argv: Sequence[str] | None) -> int:
+    """The exit code of a command line whose sub-commands each set `call`."""
+
+    def called() -> int:
+        arguments = parser.parse_args(argv)
+        return int(arguments.call(arguments))
+
+    return guarded(called)
 
 
 def guarded(call: Callable[[], int]) -> int:

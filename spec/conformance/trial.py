@@ -159,6 +159,7 @@ class Trial:
             print_blob=False,
             report_multiple_bugs=False,
             phases=(hypothesis.Phase.generate, hypothesis.Phase.shrink),
+            # They judge how a test draws; here it may be the sampler that is slow.
             suppress_health_check=list(hypothesis.HealthCheck),
             verbosity=hypothesis.Verbosity.quiet,
         )

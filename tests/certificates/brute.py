@@ -35,11 +35,11 @@ def chosen(rule: Rule, least: int, deltas: Sequence[Point]) -> Set:
         tau = F(threshold.tau)
         high = {i for i in everyone if passes(deltas[i], tau, threshold.strict, threshold.nan)}
     if rule.near is not None:
-        numbers = [d for d in deltas if d is not None]
-        if len(numbers) < len(deltas) or not deltas:
+        confidences = [1 / (1 + delta) for delta in deltas if delta is not None]
+        if len(confidences) < len(deltas) or not deltas:
             return frozenset()
-        best = 1 / (1 + min(numbers))
-        return frozenset(high | {i for i in everyone if 1 / (1 + deltas[i]) >= best - F(rule.near)})  # type: ignore[operator]
+        least_near = max(confidences) - F(rule.near)
+        return frozenset(high | {i for i in everyone if confidences[i] >= least_near})
     if rule.factor is not None:
         return frozenset(ranked[: _count(rule, [deltas[i] for i in ranked])])
     first = set(ranked[:least])

@@ -14,21 +14,13 @@ from unmask.tests.generation.loop import RUNS, Compared, Parameters, Run, Sample
 from unmask.tests.generation.measure import losses
 from unmask.tests.generation.model import CHECKPOINT, LENGTH, Trained
 from unmask.tests.generation.text import END, UNKNOWN, paragraphs
+from unmask.tests.reference.conftest import one_thread  # noqa: F401  # a fixture here, too
 
 # Four ids at a step where there are quotas: fewer steps, and more that might be taken instead.
 BY_NAME = {
     run.contract: dataclasses.replace(run, parameters={**run.parameters, "steps": 8})
     for run in RUNS
 }
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """For tensors this small other threads only wait for each other."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")
