@@ -2,6 +2,9 @@
 
 A `Ruler` says, for a rule's thresholds, factors and nearness, up to which point a position passes.
 Points ascend from the most confident: deltas here; in `torch_error` confidences, negated.
+
+Nothing of `numerics.limit` is used, though both find the same borders: a certificate judges what
+chooses by limits, and the tests hold one to the other.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ Every function returns what it checked, in the form that the contracts compute w
 from __future__ import annotations
 
 import math
+import reprlib
 from collections.abc import Sequence
 
 import torch
@@ -63,10 +64,11 @@ def token_id(name: str, value: int, vocabulary: int) -> int:
     return natural(name, value, 0, vocabulary - 1)
 
 
-def dense(name: str, value: torch.Tensor) -> torch.Tensor:
+def dense(name: str, value: torch.Tensor, wanted: str = "a tensor") -> torch.Tensor:
     """A tensor with an element at each place, in memory."""
     if not isinstance(value, torch.Tensor):
-        raise ValueError(f"{name} is {type(value).__name__}, expected a tensor")
+        kind = type(value).__name__
+        raise ValueError(f"{name} is {kind} {reprlib.repr(value)}, expected {wanted}")
     kind = "meta" if value.is_meta else "nested" if value.is_nested else str(value.layout)
     if kind != str(torch.strided):
         raise ValueError(f"{name} is a tensor of kind {kind}, expected a dense one with its values")
@@ -75,8 +77,10 @@ def dense(name: str, value: torch.Tensor) -> torch.Tensor:
 
 def scores(name: str, value: torch.Tensor) -> torch.Tensor:
     """Logits (B, L, V), a floating dtype, no size 0."""
-    if dense(name, value).dtype not in FLOATS:
-        raise ValueError(f"{name} is {value.dtype}, expected one of {', '.join(map(str, FLOATS))}")
+    kinds = ", ".join(map(str, FLOATS))
+    dtype = dense(name, value, f"a tensor of one of {kinds}").dtype
+    if dtype not in FLOATS:
+        raise ValueError(f"{name} is {dtype}, expected one of {kinds}")
     if value.dim() != 3 or 0 in value.shape:
         raise ValueError(f"{name} has shape {tuple(value.shape)}, expected (B, L, V), none 0")
     return value
