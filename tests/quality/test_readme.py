@@ -6,13 +6,16 @@ import subprocess
 import sys
 import textwrap
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import torch
 
 from unmask.model.machine import CORE
 from unmask.spec import isa
 from unmask.spec.formats import to_float
 from unmask.spec.pack import Shape, unpack
+from unmask.spec.reference.samplers import CONTRACTS
 from unmask.tests.cosim.paths import ROOT
 from unmask.tests.mutants.__main__ import all_mutants
 
@@ -29,6 +32,22 @@ def stated(pattern: str) -> int:
 def test_instructions():
     assert stated(r"for each of the (\d+) instructions") == len(isa.TABLE)
     assert stated(r"executes (\d+) of them") == len(CORE)
+
+
+def test_contracts():
+    assert stated(r"restates (\d+) of them as contracts") == len(CONTRACTS)
+
+
+def test_generation_loop():
+    """The lines under "A sampler for PyTorch", with a model that predicts the position."""
+    section = PAGE.partition("**A sampler for PyTorch.**")[2].partition("\n\n")[2]
+    given: dict[str, Any] = {}
+    exec(textwrap.dedent(section.partition("\n\n`spec")[0]), given)
+    logits = 9 * torch.eye(8).unsqueeze(0)
+    prompt = torch.tensor([[0, 1]])
+    assert given["generate"](lambda x: logits, prompt, 6, mask_id=3).tolist() == [
+        [0, 1, 2, 3, 4, 5, 6, 7]
+    ]
 
 
 def test_mutants():
