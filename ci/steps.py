@@ -235,12 +235,18 @@ def _netlist_cases(scope: Scope) -> list[tuple[bindings.Binding, int]]:
     return [(binding, lanes) for binding in scope.bindings for lanes in binding.sizes["netlist"]]
 
 
+def _modules(scope: Scope) -> dict[str, tuple[bindings.Binding, int]]:
+    """Module and lanes -> a binding of it: instructions that share a unit share its netlist."""
+    return {f"{binding.top} lanes {lanes}": (binding, lanes)
+            for binding, lanes in reversed(_netlist_cases(scope))}  # fmt: skip
+
+
 def _synthesis(scope: Scope) -> list[Task]:
     tasks = [
-        Task("synthesis", f"synthesis {binding.name} lanes {lanes}", checks.synthesis,
-             (binding.path, lanes, netlist(binding.name, lanes)),
+        Task("synthesis", f"synthesis {module}", checks.synthesis,
+             (binding.path, lanes, netlist(binding.top, lanes)),
              (*PROOFS, *_verilog(scope, binding)))
-        for binding, lanes in _netlist_cases(scope)
+        for module, (binding, lanes) in _modules(scope).items()
     ]  # fmt: skip
     if scope.own:
         tasks.append(
@@ -252,11 +258,11 @@ def _synthesis(scope: Scope) -> list[Task]:
 
 def _equivalence(scope: Scope) -> list[Task]:
     tasks = [
-        Task("equivalence", f"equivalence {binding.name} lanes {lanes}", checks.equivalence,
-             (binding.path, lanes, netlist(binding.name, lanes)),
+        Task("equivalence", f"equivalence {module}", checks.equivalence,
+             (binding.path, lanes, netlist(binding.top, lanes)),
              (*PROOFS, *_verilog(scope, binding)),
-             (f"synthesis {binding.name} lanes {lanes}",))
-        for binding, lanes in _netlist_cases(scope)
+             (f"synthesis {module}",))
+        for module, (binding, lanes) in _modules(scope).items()
     ]  # fmt: skip
     if scope.own:
         tasks.append(
@@ -274,9 +280,9 @@ def _netlist_cosim(scope: Scope) -> list[Task]:
             "netlist cosimulation",
             f"{simulator} netlist {binding.name} lanes {lanes}",
             checks.netlist_cosim,
-            (binding.path, lanes, simulator, NETLIST_EXAMPLES, netlist(binding.name, lanes)),
+            (binding.path, lanes, simulator, NETLIST_EXAMPLES, netlist(binding.top, lanes)),
             (*COSIM, *PROOFS, *_verilog(scope, binding)),
-            (f"synthesis {binding.name} lanes {lanes}",),
+            (f"synthesis {binding.top} lanes {lanes}",),
         )
         for binding, lanes in _netlist_cases(scope)
     ]
