@@ -147,14 +147,6 @@ def _counted(start: State, codes: Codes, indices: Bits, flags: Bits | None = Non
 FAST = Fast()
 
 
-def duration(record: Retired, vlen: int) -> int:
-    """Cycles from issue to retire, both included."""
-    row = isa.decode(record.word)
-    if record.cause is not Trap.NONE or row is None:
-        return 1 + record.examined
-    return row.cycles(Step(vlen, record.vl, record.examined, record.length))
-
-
 class Model(Machine):
     """A core that runs one program, with cycles.
 
@@ -164,6 +156,7 @@ class Model(Machine):
         memory: the bus and what is behind it; default: a beat a cycle after one cycle, on the
             channels of the configuration.
         vectors: how vector work runs.
+        faulty: ranges of HBM addresses, in whole beats, that answer with a bus error.
 
     Attributes:
         moved: transfers so far, each with whether it writes HBM.
@@ -177,25 +170,37 @@ class Model(Machine):
         table: isa.Table = isa.TABLE,
         memory: Memory | None = None,
         vectors: Each | Whole = FAST,
+        faulty: Sequence[tuple[int, int]] = (),
     ) -> None:
-        super().__init__(program, config, vectors, table)
+        super().__init__(program, config, vectors, table, faulty)
         self.memory = memory or Memory(at_once(self.config))
         self._pipeline = Pipeline(self.config.vlen, self.memory)
         self.moved: list[tuple[Transfer, bool]] = []
         self.touched: Footprint | None = None
+        self._times = (0, 0, 0)  # of the last record
 
     def trace(self) -> Iterator[Timed]:
         """Retire instructions, with their cycles, until the program stops or traps."""
         for record in self.run():
-            cycles = duration(record, self.config.vlen)
-            touched = self.touched
-            if touched is not None and touched.transfer is not None:
-                self.moved.append((touched.transfer, touched.stores))
-            yield Timed(record, *self._pipeline.place(cycles, touched, self.stopped))
+            yield Timed(record, *self._times)
 
-    def _apply(self, decoded: Decoded, effect: Effect, target: int, examined: int) -> Retired:
-        self.touched = self.footprint(decoded.row, effect)
-        return super()._apply(decoded, effect, target, examined)
+    def _admits(self, decoded: Decoded, effect: Effect, examined: int) -> bool:
+        row, vlen, pipeline = decoded.row, self.config.vlen, self._pipeline
+        touched = self.footprint(row, effect)
+        issue = pipeline.issue(touched, effect.stop)
+        if issue > pipeline.fault:
+            return False
+        length = 0 if row.length is None else row.length(self._operands)
+        cycles = row.cycles(Step(vlen, self.state.vl, examined, length))
+        self._times = pipeline.place(cycles, touched, issue)
+        self.touched = touched
+        if touched.transfer is not None:
+            self.moved.append((touched.transfer, touched.stores))
+        return True
+
+    def _fail(self, failed: Retired) -> None:
+        super()._fail(failed)
+        self._pipeline.fail()
 
     def footprint(self, row: Instruction, effect: Effect) -> Footprint:
         """What the instruction whose operands are bound touches."""
@@ -215,8 +220,19 @@ class Model(Machine):
         return Footprint(row, whole(x.reads, spans), whole(writes, spans), transfer_of(row, x))
 
     def _refuse(self, word: int, cause: Trap, examined: int = 0) -> Retired:
-        self.touched = None
+        if self._failed is None:
+            self._end(1 + examined)
         return super()._refuse(word, cause, examined)
+
+    def _give_up(self) -> Retired:
+        self._end(1)
+        return super()._give_up()
+
+    def _end(self, cycles: int) -> None:
+        """The run ends without an instruction that does anything."""
+        self.touched = None
+        issue = self._pipeline.issue(None, last=True)
+        self._times = self._pipeline.place(cycles, None, issue)
 
 
 def whole(accesses: Sequence[Access], spans: Sequence[Access]) -> tuple[Access, ...]:

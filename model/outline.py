@@ -149,14 +149,20 @@ class Outline(Model):
     """A model that runs without data: its records say who retires when, but of results nothing.
 
     Args:
-        program, config, memory: as `Model`.
+        program, config, memory, faulty: as `Model`.
 
     Raises:
         UsageError: while it runs, where cycles depend on data.
     """
 
-    def __init__(self, program: Sequence[int], config: Config, memory: Memory) -> None:
-        super().__init__(program, config, memory=memory, vectors=Outlines())
+    def __init__(
+        self,
+        program: Sequence[int],
+        config: Config,
+        memory: Memory,
+        faulty: Sequence[tuple[int, int]] = (),
+    ) -> None:
+        super().__init__(program, config, memory=memory, vectors=Outlines(), faulty=faulty)
         self._seen = Seen(self.state, Outlines())
         self._operands = self._seen
 
@@ -176,7 +182,6 @@ class Outline(Model):
 
     def _apply(self, decoded: Decoded, effect: Effect, target: int, examined: int) -> Retired:
         seen = self._seen
-        self.touched = self.footprint(decoded.row, effect)
         blurred = seen.blurred or bool(seen.reads)
         if effect.csrs and blurred:
             seen.refuse("rd")

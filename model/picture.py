@@ -12,6 +12,7 @@ from unmask.model.measure import ILLEGAL, WAITING, unit_of
 from unmask.model.window import Entry, Window
 from unmask.spec.assembler import disassemble
 from unmask.spec.encoding import Trap
+from unmask.spec.machine import Retired
 
 UNDER_WAY = "transfer under way"
 COLOURS = {
@@ -46,7 +47,7 @@ def text(window: Window, width: int) -> str:
     scale = f"cycle {window.first} to {window.end}, {step} in a character"
     lines = [f"{'':{label}} {scale}; # at work, . waits, - under way"]
     for entry in window.entries:
-        name = f"{entry.timed.record.pc:4} {disassemble(entry.timed.record.word)}"[:label]
+        name = f"{entry.timed.record.pc:4} {_what(entry.timed.record)}"[:label]
         lines.append(f"{name:{label}} |{_cells(window, entry, step, columns)}|")
     if window.more:
         lines.append(f"... and {window.more} more instructions")
@@ -63,6 +64,12 @@ def _rows(window: Window) -> Iterator[tuple[str, NDArray[np.float64]]]:
         if busy.any():
             yield f"{name} channels busy", busy[:-1].mean(axis=0)
             yield f"lanes busy ({name})", busy[-1].astype(np.float64)
+
+
+def _what(record: Retired) -> str:
+    """The instruction, or why it did nothing."""
+    text = disassemble(record.word)
+    return text if record.cause is Trap.NONE else f"{record.cause.name} {text}"
 
 
 def _cells(window: Window, entry: Entry, step: int, columns: int) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
+from math import inf
 
 from unmask.model.memory import DEQUANTISE, TO_SRAM, Memory, Transfer
 from unmask.spec.encoding import Instruction
@@ -38,6 +39,11 @@ class Footprint:
         """Whether it writes HBM."""
         return any(access.memory == "hbm" for access in self.writes)
 
+    @property
+    def moves(self) -> bool:
+        """Whether it is a transfer of anything."""
+        return self.transfer is not None and bool(self.transfer.pieces)
+
 
 @dataclass(frozen=True)
 class Pending:
@@ -67,21 +73,27 @@ class Pipeline:
     Args:
         vlen: lanes.
         memory: what moves the transfers.
+
+    Attributes:
+        next: the next instruction's first possible cycle.
+        pending: transfers under way.
+        fault: when the first transfer that failed completes: the last cycle in which anything
+            issues.
     """
 
     def __init__(self, vlen: int, memory: Memory) -> None:
         self.memory = memory
-        self.next = FIRST_ISSUE  # the next instruction's first possible cycle
-        self._levels = vlen.bit_length() - 1
+        self.next = FIRST_ISSUE
+        self.fault: float = inf
         self.pending: list[Pending] = []
+        self._levels = vlen.bit_length() - 1
         self._reads = deque([0] * QUEUED_READS, QUEUED_READS)  # when these complete
         self._stored = 0  # when the last store completes
 
-    def place(self, cycles: int, footprint: Footprint | None, last: bool) -> tuple[int, int, int]:
-        """Cycles in which the next instruction issues, retires and completes.
+    def issue(self, footprint: Footprint | None, last: bool) -> int:
+        """The cycle in which the next instruction issues.
 
         Args:
-            cycles: from issue to retire, both included.
             footprint: what it touches; None where it traps.
             last: whether the run ends with it: older work then completes first.
         """
@@ -92,23 +104,35 @@ class Pipeline:
                 issue = max(issue, old.complete + 1)
             elif footprint is not None:
                 issue = max(issue, _after(old, footprint))
-        transfer = None if footprint is None else footprint.transfer
-        if footprint is None or transfer is None or not transfer.pieces:
-            retire = issue + cycles - 1
-            self.next = retire + 1
-            return issue, retire, retire
-        if footprint.stores:
-            issue = max(issue, self._stored + 1)
-            done = self.memory.write(transfer, issue)
-            complete = self._stored = done + 1
-        else:
-            issue = max(issue, self._reads[0] + 1)
-            done = self.memory.read(transfer, issue)
-            complete = done + DEQUANTISE + self._behind(footprint)
-            self._reads.append(complete)
-        self.pending.append(Pending(footprint, done, complete))
+        if footprint is not None and footprint.moves:
+            issue = max(issue, (self._stored if footprint.stores else self._reads[0]) + 1)
+        return issue
+
+    def place(self, cycles: int, footprint: Footprint | None, issue: int) -> tuple[int, int, int]:
+        """Cycles in which the instruction issues, retires and completes.
+
+        Args:
+            cycles: from issue to retire, both included.
+            footprint: as of `issue`.
+            issue: what that gave.
+        """
         self.next = issue + cycles
-        return issue, issue + cycles - 1, complete
+        retire = complete = self.next - 1
+        if footprint is not None and footprint.moves:
+            assert footprint.transfer is not None
+            if footprint.stores:
+                done = self.memory.write(footprint.transfer, issue)
+                complete = self._stored = done + 1
+            else:
+                done = self.memory.read(footprint.transfer, issue)
+                complete = done + DEQUANTISE + self._behind(footprint)
+                self._reads.append(complete)
+            self.pending.append(Pending(footprint, done, complete))
+        return issue, retire, complete
+
+    def fail(self) -> None:
+        """The transfer that was placed last is one that the memory refuses."""
+        self.fault = min(self.fault, self.pending[-1].complete)
 
     def _behind(self, footprint: Footprint) -> int:
         """Cycles from the last codes to the end of what a read does with them."""

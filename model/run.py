@@ -87,6 +87,7 @@ def prepared(
     memories: Mapping[str, NDArray[Any]] | None = None,
     hbm_bytes: int = 0,
     data: bool = True,
+    faulty: Sequence[tuple[int, int]] = (),
 ) -> Model:
     """A machine that is about to run a program.
 
@@ -97,6 +98,7 @@ def prepared(
         hbm_bytes: size of HBM, where it is more than the image.
         data: whether results are wanted; else a run takes a fraction of the time, and is refused
             if its cycles depend on them (`outline`).
+        faulty: bytes [first, end) of HBM, whole beats, that answer with an error.
 
     Raises:
         UsageError: on memories that do not fit, a core that does not fit the profile, or a
@@ -106,7 +108,11 @@ def prepared(
     size = max(hbm_bytes, given["hbm"].size if "hbm" in given else 0)
     config = core.config(profile, size)
     memory = Memory(core.bus(profile), profile.stall)
-    machine = Model(program, config, memory=memory) if data else Outline(program, config, memory)
+    machine = (
+        Model(program, config, memory=memory, faulty=faulty)
+        if data
+        else Outline(program, config, memory, faulty)
+    )
     for name, values in given.items():
         if name not in machine.state.memories:
             raise UsageError(f"no memory {name!r}; there are {', '.join(machine.state.memories)}")

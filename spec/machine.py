@@ -81,7 +81,8 @@ class Retired:
         blocks: vectors written.
         softmax: (number, `state.plain` of its new value), or None.
         fault: of a FATAL, the address of the first byte that the memory refused.
-        undefined: of a FATAL, (memory or "softmax", first, end) that may hold anything.
+        undefined: of a FATAL, (memory or "softmax", first, end) that may hold anything: what all
+            transfers that failed were writing.
     """
 
     order: int
@@ -201,8 +202,8 @@ class Machine:
         table: the instructions that exist.
         faulty: ranges of HBM addresses, in whole beats, that answer with a bus error.
         late: how many younger instructions retire before a failed transfer is reported, if
-            they can: one that touches what it was writing waits for it, and so does one that
-            stores anything to HBM (a store of length 0 does not).
+            they can: one that touches what it was writing, a C_BREAK and one that traps wait for
+            it. They may be transfers, which may fail too.
 
     Raises:
         UsageError: if the program does not fit in instruction memory, a word in 32 bits, or a
@@ -240,7 +241,7 @@ class Machine:
         self.order = 0
         self.stopped = False
         self.faulty, self.late = tuple(faulty), late
-        self._failed: Retired | None = None
+        self._failed: Retired | None = None  # what is to be reported: the oldest that failed
         self._operands = Operands(self.state, vectors)
         self._decoded = [self._take_apart(word) for word in self.program]
 
@@ -254,24 +255,17 @@ class Machine:
     def run(self) -> Iterator[Retired]:
         """Retire instructions until the program stops or traps. Every program ends.
 
-        After a bus error that is reported late, records of younger instructions come first; the
-        last one, of the failed instruction, has a lower order than theirs.
+        A transfer retires as soon as it is under way, before the memory refuses it, and so may
+        younger instructions. The last record is then a second one of the oldest transfer that
+        failed, with cause FATAL and the order it had.
         """
         while not self.stopped:
-            record = self._step()
-            if record is not None:
-                yield record
+            yield self.step()
 
     def step(self) -> Retired:
-        """Retire the next instruction; a transfer that fails only once it is reported."""
+        """Retire the next instruction, or report the transfer that failed."""
         if self.stopped:
             raise RuntimeError("the program has ended")
-        while True:
-            record = self._step()
-            if record is not None:
-                return record
-
-    def _step(self) -> Retired | None:
         state = self.state
         decoded = self._decoded[state.pc] if state.pc < len(self.program) else None
         if decoded is None:
@@ -291,12 +285,13 @@ class Machine:
         if operands.reads:
             operands.reads.clear()  # of what the conditions looked at
         effect = row.semantics(operands)
+        if not self._admits(decoded, effect, examined):
+            return self._give_up()
         if self.faulty and row.transfers is not None:
             failed = self._bus_error(decoded, effect)
             if failed is not None:
-                return self._fail(failed)
-        if self._failed is not None and not self._may_pass(decoded, effect):
-            return self._give_up()
+                self._fail(failed)
+                effect = Effect()
         return self._apply(decoded, effect, target, examined)
 
     def _loop_target(self, decoded: Decoded) -> tuple[Trap, int, int]:
@@ -405,26 +400,26 @@ class Machine:
         record.fault, record.undefined = min(refused), undefined
         return record
 
-    def _fail(self, failed: Retired) -> Retired | None:
-        """Remember a failed transfer and go on, if younger instructions may retire before it."""
-        if self._failed is not None:
-            return self._give_up()
-        self._failed = failed
-        if self.late == 0:
-            return self._give_up()
-        self.state.pc += 1
-        self.order += 1
-        return None
+    def _fail(self, failed: Retired) -> None:
+        """A transfer that fails; what it writes will be undefined."""
+        if self._failed is None:
+            self._failed = failed
+        else:
+            self._failed.undefined += failed.undefined
 
-    def _may_pass(self, decoded: Decoded, effect: Effect) -> bool:
-        """Whether an instruction retires before the failed transfer is reported."""
+    def _admits(self, decoded: Decoded, effect: Effect, examined: int) -> bool:
+        """Whether an instruction that does not trap retires before a failure is reported.
+
+        Args:
+            decoded, effect: the instruction, and what it would do.
+            examined: words looked at to find the end of a loop.
+        """
         failed = self._failed
-        assert failed is not None
+        if failed is None:
+            return True
         if effect.stop or self.order - failed.order > self.late:
             return False
         written = [_access(write) for write in effect.writes]
-        if any(access.memory == "hbm" for access in written):
-            return False
         written += [Access(memory, x.as_int(), x.as_int() + 1) for memory, x, _ in effect.stores]
         if effect.softmax is not None:
             number = self._operands.state_number(effect.softmax[0])

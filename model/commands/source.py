@@ -16,8 +16,8 @@ from unmask.model.run import prepared
 from unmask.model.settings import Core, Profile
 from unmask.spec.assembler import assemble
 from unmask.spec.commands import run as spec_run
-from unmask.spec.commands.files import read_program
-from unmask.spec.commands.options import Parser, file_path, number
+from unmask.spec.commands.files import read_elements, read_program
+from unmask.spec.commands.options import Parser, extent, file_path, number
 from unmask.spec.errors import UsageError
 from unmask.spec.state import MEMORIES
 
@@ -35,6 +35,7 @@ class Source:
         data: whether it runs with data.
         runs: how often it runs for the whole of a step.
         dropped: logits of each row that it leaves out.
+        faulty: bytes of HBM [first, end) that answer with an error.
     """
 
     name: str
@@ -46,12 +47,18 @@ class Source:
     data: bool = True
     runs: int = 1
     dropped: int = 0
+    faulty: tuple[tuple[int, int], ...] = ()
 
     def machine(self) -> Model:
         """A machine that is about to run it."""
         try:
             made = prepared(
-                self.words, self.core, self.profile, hbm_bytes=self.hbm_bytes, data=self.data
+                self.words,
+                self.core,
+                self.profile,
+                hbm_bytes=self.hbm_bytes,
+                data=self.data,
+                faulty=self.faulty,
             )
         except UsageError as error:
             raise UsageError(str(error), self.name) from None
@@ -70,7 +77,7 @@ class Source:
 
 
 def add_program(command: Parser) -> None:
-    """The program, and --load, --hbm-bytes and --timing-only."""
+    """The program, and --load, --hbm-bytes, --faulty and --timing-only."""
     command.add_argument("program", nargs="?", type=file_path, help="assembly text, or .bin")
     command.add_argument(
         "--load",
@@ -82,6 +89,14 @@ def add_program(command: Parser) -> None:
     )
     command.add_argument(
         "--hbm-bytes", type=number, default=0, metavar="N", help="size of HBM, if not the files'"
+    )
+    command.add_argument(
+        "--faulty",
+        action="append",
+        default=[],
+        type=extent,
+        metavar="FIRST:END",
+        help="bytes of HBM, whole beats, that answer with an error",
     )
     command.add_argument(
         "--timing-only",
@@ -108,10 +123,11 @@ def source_of(arguments: argparse.Namespace) -> Source:
             data=False,
             runs=made.runs,
             dropped=made.dropped,
+            faulty=tuple(arguments.faulty),
         )
     words = read_program(arguments.program, core.program_words)
     loads = tuple(
-        (memory, path, number(place or "0"), spec_run._array(memory, path))
+        (memory, path, number(place or "0"), read_elements(memory, path))
         for memory, path, place in arguments.load
     )
     ends = [address + array.size for memory, _, address, array in loads if memory == "hbm"]
@@ -123,4 +139,5 @@ def source_of(arguments: argparse.Namespace) -> Source:
         max([arguments.hbm_bytes, *ends]),
         loads,
         not arguments.timing_only,
+        faulty=tuple(arguments.faulty),
     )

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from unmask.spec import assembler
 from unmask.spec.assembly.source import read_text
 from unmask.spec.errors import UsageError
+from unmask.spec.state import MEMORIES
 
 
 def read_bytes(path: Path) -> bytes:
@@ -65,6 +66,29 @@ def read_npy(path: Path) -> NDArray[Any]:
         raise UsageError(f"no .npy array: {first_line(error)}", str(path)) from None
     if not isinstance(array, np.ndarray):
         raise UsageError("several arrays (.npz), one is expected (.npy)", str(path))
+    return array
+
+
+def read_elements(memory: str, path: Path) -> NDArray[Any]:
+    """What a file, .npy or little-endian elements, holds for a memory."""
+    dtype = np.dtype(MEMORIES[memory])
+    if path.suffix == ".npy":
+        array = read_npy(path)
+    else:
+        content = read_bytes(path)
+        if len(content) % dtype.itemsize:
+            raise UsageError(
+                f"{len(content)} bytes are no whole number of {memory} elements, "
+                f"which have {dtype.itemsize} bytes",
+                str(path),
+            )
+        array = np.frombuffer(content, dtype.newbyteorder("<"))
+    if memory == "hbm" and array.dtype.itemsize != 1:
+        # Values of wide elements that happen to be small would be taken for bytes.
+        raise UsageError(
+            f"hbm takes bytes, the array holds {array.dtype}; give a .bin, or view it as uint8",
+            str(path),
+        )
     return array
 
 

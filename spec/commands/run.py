@@ -8,16 +8,12 @@ from collections.abc import Callable
 from contextlib import ExitStack, closing
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from unmask.spec.commands.files import (
     check_files,
     power_of_two,
-    read_bytes,
-    read_npy,
+    read_elements,
     read_program,
     write_array,
     written_whole,
@@ -97,7 +93,7 @@ def run(arguments: argparse.Namespace) -> int:
     config = Config(**{name: size for name, size in sizes.items() if size is not None})
     words = read_program(arguments.program, config.program_words)
     loads = [
-        (memory, path, number(place or "0"), _array(memory, path))
+        (memory, path, number(place or "0"), read_elements(memory, path))
         for memory, path, place in arguments.load
     ]
     if arguments.hbm_bytes is None:
@@ -169,29 +165,6 @@ def _remedy(config: Config, memory: str, end: int) -> str:
     if larger is None:
         return f"{option} cannot be as large as that takes"
     return f"{option} {getattr(larger, _SIZE_OF[memory])} would do"
-
-
-def _array(memory: str, path: Path) -> NDArray[Any]:
-    """What a file holds for a memory."""
-    dtype = np.dtype(MEMORIES[memory])
-    if path.suffix == ".npy":
-        array = read_npy(path)
-    else:
-        content = read_bytes(path)
-        if len(content) % dtype.itemsize:
-            raise UsageError(
-                f"{len(content)} bytes are no whole number of {memory} elements, "
-                f"which have {dtype.itemsize} bytes",
-                str(path),
-            )
-        array = np.frombuffer(content, dtype.newbyteorder("<"))
-    if memory == "hbm" and array.dtype.itemsize != 1:
-        # Values of wide elements that happen to be small would be taken for bytes.
-        raise UsageError(
-            f"hbm takes bytes, the array holds {array.dtype}; give a .bin, or view it as uint8",
-            str(path),
-        )
-    return array
 
 
 def _part(config: Config, memory: str, place: str) -> slice:

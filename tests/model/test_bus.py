@@ -127,7 +127,8 @@ def modelled(case: Drawn, row, memory: Memory) -> tuple[list[int], list[int]]:
     hbm = (Access("hbm", 0, 1),) if row is STORE else ()
     for delay, pieces, layout, lanes in case.transfers:
         touched = Footprint(row, (), hbm, Transfer(pieces, layout, lanes))
-        issue, _, _ = pipeline.place(delay, touched, False)
+        issue = pipeline.issue(touched, last=False)
+        pipeline.place(delay, touched, issue)
         issues.append(issue)
         ends.append(pipeline.pending[-1].done)
     return issues, ends

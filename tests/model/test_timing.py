@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from unmask.model.machine import Model, Timed
@@ -276,3 +277,36 @@ def test_a_state_still_counts_its_elements():
     run = run_timed(assemble(text), Core(vlen=8), SLOW, data=False)
     assert run.timed[-1].record.cause is Trap.LENGTH
     assert len(run.timed) == 3 + 2 * (MOST_ELEMENTS // 256) + 1
+
+
+def filled(case: Drawn, faulty: Sequence[tuple[int, int]] = ()) -> Model:
+    model = Model(case.words, case.config, memory=memory_of(case), faulty=faulty)
+    case.fill(model)
+    return model
+
+
+def beats_of(model: Model, size: int) -> set[int]:
+    """The beats of HBM that the last instruction moved."""
+    if model.touched is None or model.touched.transfer is None:
+        return set()
+    return {place // size for piece in model.touched.transfer.pieces for place in bytes_of(piece)}
+
+
+@settings(max_examples=100)
+@given(case=drawn_programs(), data=st.data())
+def test_a_bus_error_stops_issue_when_the_transfer_would_have_completed(case, data):
+    beat, model = case.config.beat_bytes, filled(case)
+    whole = [(timed, beats_of(model, beat)) for timed in model.trace()]
+    beats = sorted(set().union(*(moved for _, moved in whole)))
+    assume(beats)
+    bad = data.draw(st.sampled_from(beats))
+    failed = [timed for timed, moved in whole if bad in moved]
+    until = min(timed.complete for timed in failed)
+    *before, last = filled(case, [(bad * beat, bad * beat + beat)]).trace()
+    kept = [timed for timed, _ in whole if timed.issue <= until]
+    assert [(t.record.order, t.issue, t.retire, t.complete) for t in before] == [
+        (t.record.order, t.issue, t.retire, t.complete) for t in kept
+    ]
+    assert last.record.cause is Trap.FATAL
+    assert last.record.order == min(t.record.order for t in failed)
+    assert last.issue == last.retire == max(max(t.retire, t.complete) for t in kept) + 1

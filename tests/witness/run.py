@@ -38,7 +38,13 @@ def execute(
     state.window = scene.window
     for name, array in state.memories.items():
         array[:] = np.resize(np.array(scene.memories[name], array.dtype), array.size)
-    return machine.step(), state.snapshot()
+    record, after = machine.step(), state.snapshot()
+    if situation.faulty and not machine.stopped:
+        # A transfer that the memory refuses retires first; behind its word the program ends.
+        last = machine.step()
+        if last.cause.name == "FATAL":
+            return last, {**after, "pc": last.pc}
+    return record, after
 
 
 def difference(record: Any, after: dict[str, Any], outcome: Outcome) -> str | None:
