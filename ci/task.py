@@ -124,7 +124,7 @@ def run(
                         pool.shutdown(wait=False)
                         pool = ProcessPoolExecutor(workers)
                     if use_cache and result.verdict == PASS:
-                        _keep(task, keys[task.name], result)
+                        keep(task, keys[task.name], result)
                     finish(task, result)
     finally:
         pool.shutdown()
@@ -207,7 +207,8 @@ def _cached(task: Task, wanted: str | None) -> Result | None:
     return result
 
 
-def _keep(task: Task, wanted: str, result: Result) -> None:
+def keep(task: Task, wanted: str, result: Result) -> None:
+    """Let a result that passed stand for its task while the key stays the same."""
     place = _place(task)
     place.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps({"key": wanted, "result": asdict(result)}, default=str)

@@ -185,3 +185,23 @@ def test_without_icarus_the_four_state_leg_is_not_run(tmp_path):
     )  # fmt: skip
     assert "NOT RUN icarus argmax_scan lanes 2: Icarus" in done.stdout, done.stdout + done.stderr
     assert "PASS    icarus" not in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("inside", "begun"),
+    [
+        ("<failure/>", "2100-01-01T00:00:00+00:00"),
+        ("<skipped/>", "2100-01-01T00:00:00+00:00"),
+        ("", "2000-01-01T00:00:00+00:00"),  # files have changed since
+    ],
+)
+def test_tests_that_failed_or_are_of_the_past_do_not_count_for_the_gate(inside, begun, tmp_path):
+    cases = f'<testcase classname="tests.model.test_a">{inside}</testcase>'
+    cases += '<testcase classname="tests.model.test_b"/>'
+    file = tmp_path / "tests.xml"
+    suite = f'<testsuite timestamp="{begun}">{cases}</testsuite>'
+    file.write_text(f"<testsuites>{suite}</testsuites>")
+    kept = BUILD / "gate-cache" / "tests_of_model.json"
+    before = kept.read_bytes() if kept.exists() else None
+    assert command("unmask.ci.passed", file).returncode == 0
+    assert (kept.read_bytes() if kept.exists() else None) == before
