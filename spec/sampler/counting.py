@@ -10,7 +10,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from unmask.spec.sampler.tables import by_code
+from unmask.spec.sampler.codes import by_code
 from unmask.spec.softmax import SLOTS
 from unmask.spec.vectors import CODES
 
@@ -30,7 +30,7 @@ def row_state(
 
     Args:
         codes: (V,), V at least 1.
-        table: `tables.by_code`.
+        table: `codes.by_code`.
         counts: (65536,), all 0; and so again at the end.
         found: (65536,), of any content.
         state: (10,), the result.

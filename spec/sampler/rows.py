@@ -18,8 +18,9 @@ import torch
 from numpy.typing import NDArray
 
 from unmask.spec.reductions import every, parts
+from unmask.spec.sampler.codes import SLICES
 from unmask.spec.sampler.rounding import inexact, to_bfloat16
-from unmask.spec.sampler.tables import SLICES, by_key
+from unmask.spec.sampler.tables import by_key
 from unmask.spec.softmax import BIN_WIDTH, SLOTS, SoftmaxState, State
 from unmask.spec.tensors import tensors
 from unmask.spec.vectors import CODES

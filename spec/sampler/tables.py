@@ -1,4 +1,4 @@
-"""What `softmax.lane_of` gives for each of the 65,536 codes, as tables."""
+"""What `softmax.lane_of` gives for each code, as tensors on a device."""
 
 from __future__ import annotations
 
@@ -7,13 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
-from unmask.spec.bits import arrays
-from unmask.spec.softmax import lane_of
-from unmask.spec.vectors import CODES, WHOLE
-
-SLICES = 3  # of a lane: its other slots are 0
+from unmask.spec.sampler.codes import SLICES, by_code
+from unmask.spec.vectors import CODES
 
 
 class Lanes(NamedTuple):
@@ -25,14 +21,6 @@ class Lanes(NamedTuple):
     key: torch.Tensor  # (65536,) int32, by code: its order key
     top: torch.Tensor  # (65536,) int64, by key: the bin, 0 where it is not normal
     slices: torch.Tensor  # (65536, 3) int64, by key: what it adds to its bin and the two below
-
-
-@cache
-def by_code() -> NDArray[np.int64]:
-    """Key, bin and slices of each code, (65536, 5)."""
-    lane = WHOLE.table(lane_of, arrays(16, np.arange(CODES)))
-    parts = (lane.key, lane.top, *lane.slots[:SLICES])
-    return np.ascontiguousarray(np.stack([part.value for part in parts], axis=1))
 
 
 @cache

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from unmask.spec.bits import arrays, ints
 from unmask.spec.reductions import parts
+from unmask.spec.sampler.codes import by_code
 from unmask.spec.sampler.end import finish
 from unmask.spec.sampler.rounding import inexact, to_bfloat16
 from unmask.spec.sampler.rows import COUNTING, PARTS, Patch, row_states, unpack
-from unmask.spec.sampler.tables import by_code
 from unmask.spec.softmax import MOST_ELEMENTS, confidence, key32, lane_of, status
 from unmask.spec.tensors import tensors
 from unmask.tests.logit_rows import FAMILIES, logit_row
