@@ -5,8 +5,9 @@ specification on arrays, PyTorch and numpy on the same BF16 codes; its softmax s
 specification on arrays and on integers, and PyTorch's float64 softmax. Then a whole step of 32
 rows: the sampler beside PyTorch (`bench_sampler`), and how much memory each needs besides the
 logits, in processes of their own. Medians, with the spread; peak KiB is what Python and numpy
-allocate. Then how many scalar instructions a second the readable interpreter executes. Clock cycles
-of the argmax program are the model's, which cosimulation holds to the RTL.
+allocate. Then how many scalar instructions a second the readable interpreter executes, and how long
+the model takes for the streaming step, start-up and compilation aside. Clock cycles of the argmax
+program are the model's, which cosimulation holds to the RTL.
 """
 
 from __future__ import annotations
@@ -26,7 +27,10 @@ from rich.console import Console
 from rich.table import Table
 
 from unmask.ci import bench_sampler
+from unmask.model import settings
 from unmask.model.machine import FAST, Model
+from unmask.model.run import prepared
+from unmask.model.scenario import Scenario, job
 from unmask.spec.assembler import assemble
 from unmask.spec.bits import arrays, ints
 from unmask.spec.formats import to_float
@@ -114,6 +118,29 @@ def scalar_rate() -> float:
     return count / (time.perf_counter() - begin)
 
 
+def step_cases() -> dict[str, Callable[[], Any]]:
+    """The streaming step of LLaDA in the model: with its data, and cycles alone."""
+    memory = settings.profile("hbm2e-819")
+
+    def case(batch: int, vlen: int, data: bool) -> Callable[[], Any]:
+        made = job(Scenario("stream", batch, 32, VOCABULARY), settings.core(vlen=vlen), memory)
+        rng = np.random.default_rng(0)
+        image = rng.integers(0, 120, made.hbm_bytes if data else 0).astype(np.uint8)  # no NaN
+
+        def run() -> int:
+            machine = prepared(made.words, made.core, memory, {"hbm": image}, made.hbm_bytes, data)
+            *_, last = machine.trace()
+            return last.retire
+
+        return run
+
+    return {
+        "with data, B = 1, VLEN 64": case(1, VLEN, True),
+        "cycles alone, B = 16, VLEN 64": case(16, VLEN, False),
+        "cycles alone, B = 16, VLEN 1024": case(16, 1024, False),
+    }
+
+
 def measure(call: Callable[[], Any], runs: int) -> dict[str, float]:
     """Median, least and greatest milliseconds, and peak KiB that Python and numpy allocate."""
     begin = time.perf_counter()
@@ -169,10 +196,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     console.print(
         f"interpreter: {rates[1]:,.0f} scalar instructions/s ({rates[0]:,.0f} .. {rates[-1]:,.0f})"
     )
+    steps = {name: measure(call, SLOW_RUNS) for name, call in step_cases().items()}
+    for name, found in steps.items():
+        console.print(f"model, streaming step {name}: {found['median'] / 1e3:.2f} s")
     cycles = groups["argmax"][MODEL_PROGRAM]()
     console.print(f"clock cycles of the argmax program at VLEN {VLEN}: {cycles} (model)")
     BUILD.mkdir(exist_ok=True)
-    facts = {"cycles": cycles, "ms": measured, "memory": memory, "scalar instructions/s": rates}
+    facts = {"cycles": cycles, "ms": measured, "memory": memory, "scalar instructions/s": rates,
+             "model step": steps}  # fmt: skip
     (BUILD / "bench.json").write_text(json.dumps(facts, indent=1))
     return 0
 

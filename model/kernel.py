@@ -46,9 +46,10 @@ class Side(NamedTuple):
         last: (C,) cycle of the last beat.
         left: (C, fifo) when a beat left the FIFO.
         lane: (1,) cycle of the last slice.
-        scales: (3,) scale beats so far; segments with scales; how many of these `credit` saw.
-        freed, freed_at: (H,) of a segment with scales: scale beats done with at its end; when.
-        credit: (2,) scale beats done with, and since when, as far as it had to be known.
+        scales: (3,) places of the ring given to scale beats so far; segments with scales; how many
+            of these `credit` saw.
+        freed, freed_at: (H,) of a segment with scales: places done with at its end; when.
+        credit: (2,) places done with, and since when, as far as it had to be known.
         gaps: (beats,) cycles that the rate takes beside one for each beat.
         cuts: (MOST_GAP,) a random 16-bit number below cuts[g] stalls for more than g cycles.
         begin, busy: (1,), (C + 1, W) whether a channel moved a beat, or in the last row the lanes
@@ -198,14 +199,19 @@ def pass_slot(bus: Bus, side: Side, channel: int) -> None:
 
 
 @inlined
-def read_scales(bus: Bus, side: Side, first: int, last: int, start: int) -> int:
-    """The scale beats `first` to `last` of HBM, for one segment: when all have arrived."""
-    side.scales[0] += last + 1 - first
+def credit_for(bus: Bus, side: Side, count: int, start: int) -> int:
+    """The first cycle in which addresses of a segment with `count` new scale beats may go out."""
+    side.scales[0] += count
     while side.credit[0] + bus.ring < side.scales[0]:
         place = side.scales[2] % side.freed.size
         side.credit[0], side.credit[1] = side.freed[place], side.freed_at[place]
         side.scales[2] += 1
-    begin = max(start, side.credit[1] + 1)
+    return max(start, side.credit[1] + 1)
+
+
+@inlined
+def read_scales(bus: Bus, side: Side, first: int, last: int, start: int) -> int:
+    """The scale beats `first` to `last` of HBM, for one segment: when all have arrived."""
     ready = start
     for channel in range(bus.channels):
         beat = first + (channel - first) % bus.channels  # the channel's first
@@ -215,7 +221,7 @@ def read_scales(bus: Bus, side: Side, first: int, last: int, start: int) -> int:
             local = beat // bus.channels
             if fresh or local % bus.burst == 0:
                 latency = latency_of(bus, READ, channel, side.bursts[channel])
-                valid = open_burst(bus, side, channel, begin) + latency
+                valid = open_burst(bus, side, channel, start) + latency
             cycle = move_beat(bus, side, READ, channel, valid, LONG_AGO)
             beat += bus.channels
             fresh = False
@@ -247,12 +253,17 @@ def read_piece(
     asked = scale // bus.beat  # next scale beat to ask for
     stripe = top
     valid = np.zeros(bus.channels, np.int64)  # first beat of the channel's open burst
+    sent = np.zeros(bus.channels, np.int64)  # bursts before the segment
+    if block:  # each channel has its own part of the ring
+        side.scales[0] += (asked - side.scales[0]) % bus.channels
     while stripe <= bottom:
         behind = min(bottom + 1, (stripe // SEGMENT + 1) * SEGMENT)
-        ready = start
+        ready = begins_at = start
+        sent[:] = side.bursts
         if block:
             last = (scale + (min(end, behind * width) - 1 - first) // block) // bus.beat
-            ready = read_scales(bus, side, asked, last, start)
+            begins_at = credit_for(bus, side, last + 1 - asked, start)
+            ready = read_scales(bus, side, asked, last, begins_at)
             asked = last + 1
         for row in range(stripe, behind):
             low = head if row == top else 0
@@ -263,7 +274,7 @@ def read_piece(
                 begins = row == top or (row == top + 1 and channel < head)
                 if begins or cut:
                     latency = latency_of(bus, READ, channel, side.bursts[channel])
-                    valid[channel] = open_burst(bus, side, channel, start) + latency
+                    valid[channel] = open_burst(bus, side, channel, begins_at) + latency
                 room = side.left[channel, side.slot[channel]] + 1
                 # `move_beat`, written out: numba hands over all arrays, ten times the time of this.
                 phase = side.phase[channel]
@@ -290,6 +301,9 @@ def read_piece(
             for channel in range(low, high + 1):
                 side.left[channel, side.slot[channel]] = side.lane[0]
                 pass_slot(bus, side, channel)
+        for channel in range(bus.channels):
+            if side.bursts[channel] == sent[channel]:  # nothing for it: that takes a cycle
+                side.address[channel] = max(begins_at, side.address[channel] + 1)
         stripe = behind
         if block:
             done = side.scales[0]
@@ -302,12 +316,15 @@ def read_piece(
 
 
 @compiled
-def write_piece(bus: Bus, side: Side, first: int, end: int, slice_bytes: int, start: int) -> int:
+def write_piece(
+    bus: Bus, side: Side, first: int, end: int, slice_bytes: int, pace: int, start: int
+) -> int:
     """Time a contiguous write: slices into the stripe FIFOs, beats out of them, answers.
 
     Args:
         first, end: bytes [first, end) of HBM, end > first.
-        slice_bytes: bytes that come out of the quantiser in a cycle.
+        slice_bytes: bytes that come out of the quantiser together.
+        pace: cycles from one slice to the next.
         start: first cycle in which a slice may come.
 
     Returns:
@@ -323,11 +340,11 @@ def write_piece(bus: Bus, side: Side, first: int, end: int, slice_bytes: int, st
         high = tail if row == bottom else bus.channels - 1
         begin, stop = max(first, row * width), min(end, (row + 1) * width)
         slices = (stop - 1) // slice_bytes - begin // slice_bytes + 1
-        lane = max(side.lane[0] + 1, start) + slices - 1
+        lane = max(side.lane[0] + 1, start) + pace * slices - 1
         for channel in range(low, high + 1):  # the last slice of a stripe waits for room
             lane = max(lane, side.left[channel, side.slot[channel]] + 1)
         side.lane[0] = lane
-        see(side, bus.channels, lane + 1 - slices, lane)
+        see(side, bus.channels, lane + 1 - pace * slices, lane)
         for channel in range(low, high + 1):
             begins = row == top or (row == top + 1 and channel < head)
             if begins or row % bus.burst == 0:

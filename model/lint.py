@@ -6,13 +6,14 @@ vain, or time lost. "note": allowed, and often meant: registers that are read as
 empty states and unfilled buffers that a pipelined loop reads in its first turns.
 
 What the host puts into memories before the run is not known: FP, int and key SRAM are taken as
-filled, vector SRAM as empty, and `given` says otherwise. A run stops at `most` instructions; what
-is not known then, such as who reads a value at last, is not reported.
+filled, vector SRAM as empty, and `given` says otherwise. Values from memories are not known: a
+running maximum that begins at a 0.0 which S_LD_FP brings is not seen. A run stops at `most`
+instructions; what is not known then, such as who reads a value at last, is not reported.
 """
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -33,11 +34,12 @@ from unmask.spec.machine import Access, Decoded, Retired
 ERROR, WARNING, NOTE = "error", "warning", "note"
 SEVERITIES = (ERROR, WARNING, NOTE)
 HOST = ("fp", "int", "key")  # memories that the host fills, if nothing else is said
-MOST_INSTRUCTIONS = 2_000_000
+MOST_INSTRUCTIONS = 500_000
 LONG = 10**12  # instructions: over a quarter of an hour at 1 GHz
 MAXIMUM = {"V_RED_MAX_IDX": ("rs3",), "V_RED_MAX": ("rd",), "S_MAX_FP": ("rs1", "rs2")}
 STREAM, REDUCE, FETCH, CLEAR = "H_RED_SM", "V_RED_SM", "H_PREFETCH_V", "S_SM_CLEAR"
-GIVEN = -2  # in place of the word that wrote an element
+CLIP = "S_MAX_FP"
+GIVEN = -2  # in place of the number of the write that an element is from
 NOBODY = -1
 Ranges = Mapping[str, Sequence[tuple[int, int]]]
 
@@ -59,28 +61,51 @@ class Finding:
 
 @dataclass
 class Counts:
-    """How often something held of a word, of the times that it could."""
+    """How often something held of a word, of the times that it could.
+
+    Attributes:
+        bad, times: these.
+        again: whether it held once more after it had not.
+        example: where it held first.
+    """
 
     bad: int = 0
     times: int = 0
+    again: bool = False
     example: str = ""
 
     def add(self, bad: bool, example: str) -> None:
         self.times += 1
         if bad:
             self.bad += 1
+            self.again = self.again or self.bad < self.times
             self.example = self.example or example
 
     @property
     def always(self) -> bool:
         return 0 < self.bad == self.times
 
+    @property
+    def at_first(self) -> bool:
+        """As in a pipelined loop: never again, and no more often than it did not."""
+        return not self.again and 2 * self.bad <= self.times
+
+
+@dataclass
+class Written:
+    """Elements that one instruction wrote, one behind the other."""
+
+    pc: int
+    place: Access
+    fetched: bool
+    read: bool = False
+
 
 @dataclass
 class Elements:
-    """An SRAM's elements: the word that wrote each, whether what it wrote was read since."""
+    """An SRAM's elements: the number of the write that each is from, whether it was read since."""
 
-    owner: Any
+    source: Any
     unread: Any
 
 
@@ -95,9 +120,15 @@ class Slot:
 
 @dataclass
 class Reader:
-    """What one word did over the run."""
+    """What one word did over the run.
 
-    unwritten: Counts = field(default_factory=Counts)
+    Attributes:
+        unwritten: by the place of what it reads among all that: read where nothing is written.
+        empty: read a state that was never filled.
+        stalls: read a streamed state while no younger stream was under way.
+    """
+
+    unwritten: dict[int, Counts] = field(default_factory=lambda: defaultdict(Counts))
     empty: Counts = field(default_factory=Counts)
     stalls: Counts = field(default_factory=Counts)
 
@@ -127,13 +158,14 @@ class Watched(Outline):
         self._seen = self._operands = self._noting = Noting(self.state, Outlines())
         self.found: set[Finding] = set()
         self.readers = [Reader() for _ in words]
+        self.writes: list[Written] = []
         self.writers: dict[str, set[int]] = {"vector": set(), "register": set()}
         self.alive: dict[str, set[int]] = {"vector": set(), "register": set()}
         self._registers: dict[tuple[Kind, int], int] = {}
         self._slots = [Slot() for _ in self.state.softmax]
         self._streams = 0
         self._looped: set[int] = set()  # words that ran inside a loop
-        self._late: list[tuple[int, int]] = []  # streams before a stalled read, its word
+        self._late: list[tuple[int, int]] = []  # streams before a late read, its word
         self._sram = {
             name: _elements(config.elements(name), name, given)
             for name in ("vector", "fp", "int", "key")
@@ -159,6 +191,8 @@ class Watched(Outline):
     def _from_zero(self, decoded: Decoded) -> None:
         for operand in MAXIMUM.get(decoded.row.mnemonic, ()):
             place = decoded.fields[operand]
+            if decoded.row.mnemonic == CLIP and (place[1] == 0 or place != decoded.fields["rd"]):
+                continue  # it goes on from nothing: a clip at 0, say
             if place not in self._seen.unknown and self.state.f[place[1]] == 0:
                 self.note(
                     self.state.pc,
@@ -192,9 +226,9 @@ class Watched(Outline):
 
     def _look(self, row: Instruction, touched: Footprint, effect: Effect) -> None:
         pc, x = self.state.pc, self._operands
-        for access in touched.reads:
+        for place, access in enumerate(touched.reads):
             if access.memory in self._sram:
-                self._read(pc, access)
+                self._read(pc, place, access)
         states = [access.first for access in touched.reads if access.memory == "softmax"]
         if effect.softmax is None:
             for number in states:
@@ -203,11 +237,15 @@ class Watched(Outline):
             number = x.state_number(effect.softmax[0])
             self._write_state(pc, row, number, bool(x.field("clear")))
         for access in touched.writes:
-            if access.memory == "vector":
+            if access.memory in self._sram:
                 for part in self._parts(row, effect) or [access]:
-                    self._write_vector(pc, row, part)
-            elif access.memory in self._sram:
-                self._sram[access.memory].owner[access.first : access.end] = pc
+                    self._fill(pc, row, part)
+        for piece in touched.transfer.pieces if touched.transfer is not None else ():
+            if piece.first < piece.scale_end and piece.scale < piece.end:
+                self.note(
+                    pc, ERROR, f"its scales, hbm[{piece.scale}:{piece.scale_end}], lie among its "
+                    f"elements, hbm[{piece.first}:{piece.end}]",
+                )  # fmt: skip
 
     def _parts(self, row: Instruction, effect: Effect) -> list[Access]:
         """The rows that H_PREFETCH_V writes; between them nothing is."""
@@ -217,31 +255,43 @@ class Watched(Outline):
         starts = [(write.address.as_int(), length(write.values)) for write in effect.writes]
         return [Access("vector", first, first + count) for first, count in starts]
 
-    def _read(self, pc: int, access: Access) -> None:
+    def _read(self, pc: int, place: int, access: Access) -> None:
         elements, part = self._sram[access.memory], slice(access.first, access.end)
-        owners = np.unique(elements.owner[part])
-        missing = owners.size > 0 and owners[0] == NOBODY
-        where = f"{access.memory}[{access.first}:{access.end}]"
-        self.readers[pc].unwritten.add(missing, where)
+        sources = np.unique(elements.source[part]).tolist()
+        self.readers[pc].unwritten[place].add(NOBODY in sources, _name(access))
         elements.unread[part] = False
-        if access.memory == "vector":
-            self.alive["vector"].update(owners.tolist())
+        for number in sources:
+            if number >= 0:
+                self.writes[number].read = True
+                if access.memory == "vector":
+                    self.alive["vector"].add(self.writes[number].pc)
 
-    def _write_vector(self, pc: int, row: Instruction, access: Access) -> None:
-        elements, part = self._sram["vector"], slice(access.first, access.end)
+    def _fill(self, pc: int, row: Instruction, access: Access) -> None:
+        elements, part = self._sram[access.memory], slice(access.first, access.end)
         fetch = row.mnemonic == FETCH
         if elements.unread[part].any():
-            lost = np.unique(elements.owner[part][elements.unread[part]])
-            where = f"vector[{access.first}:{access.end}]"
-            for owner in lost.tolist():
-                what = "fetches" if fetch else "writes"
-                self.note(
-                    pc, ERROR, f"{what} over {where}, which word {owner} fetched and nobody has "
-                    "read yet: those logits are lost",
-                )  # fmt: skip
-        elements.owner[part] = pc
-        elements.unread[part] = fetch
-        self.writers["vector"].add(pc)
+            for number in np.unique(elements.source[part][elements.unread[part]]).tolist():
+                self._overwrite(pc, "fetches" if fetch else "writes", access, self.writes[number])
+        elements.source[part], elements.unread[part] = len(self.writes), True
+        self.writes.append(Written(pc, access, fetch))
+        if access.memory == "vector":
+            self.writers["vector"].add(pc)
+
+    def _overwrite(self, pc: int, what: str, access: Access, old: Written) -> None:
+        """Elements are replaced that nobody has read."""
+        if old.fetched:
+            self.note(
+                pc, ERROR, f"{what} over {_name(access)}, which word {old.pc} fetched and nobody "
+                "has read yet: those logits are lost",
+            )  # fmt: skip
+            return
+        first, end = old.place.first, old.place.end
+        apart = first < access.first < end < access.end or access.first < first < access.end < end
+        if apart and not old.read:  # what lies within is a part that is filled in later
+            self.note(
+                pc, ERROR, f"{what} over {_name(access)}, a part of {_name(old.place)}, which word "
+                f"{old.pc} wrote and nobody has read yet: the buffers overlap",
+            )  # fmt: skip
 
     def _read_state(self, pc: int, number: int) -> None:
         slot = self._slots[number]
@@ -277,8 +327,9 @@ class Watched(Outline):
             if slot.filled is not None:
                 self.note(slot.filled, ERROR, f"fills state {number}, and nobody reads it")
         elements = self._sram["vector"]
-        for owner in np.unique(elements.owner[elements.unread]).tolist():
-            self.note(owner, ERROR, "fetches logits that nobody reads")
+        for number in np.unique(elements.source[elements.unread]).tolist():
+            if self.writes[number].fetched:
+                self.note(self.writes[number].pc, ERROR, "fetches logits that nobody reads")
         what = {"vector": "what it writes to vector SRAM is never read",
                 "register": "the value that it writes to a register is never read"}  # fmt: skip
         for kind, text in what.items():
@@ -290,33 +341,43 @@ class Watched(Outline):
 
     def summary(self) -> None:
         """Findings about words that did something odd, each time or now and then."""
+        # A step's last read has no stream behind it; the ends of several are few among all.
         followed = Counter(pc for streams, pc in self._late if streams < self._streams)
+        late = {pc for pc, n in followed.items() if 2 * n > self.readers[pc].stalls.times}
+        if 2 * sum(followed[pc] for pc in late) <= self._streams:
+            late.clear()
         for pc, reader in enumerate(self.readers):
-            if reader.unwritten.bad:
-                severity = self._unwritten_severity(pc) if reader.unwritten.always else NOTE
-                times = _times(reader.unwritten)
-                self.note(pc, severity, f"reads {reader.unwritten.example}, which nothing has "
-                          f"written, {times}")  # fmt: skip
+            for counts in reader.unwritten.values():
+                if counts.bad:
+                    self.note(pc, self._unwritten(pc, counts), f"reads {counts.example}, which "
+                              f"nothing has written, {_times(counts)}")  # fmt: skip
             if reader.empty.bad:
                 never = all(not slot.ever for slot in self._slots)
                 self.note(pc, ERROR if never else NOTE, f"reads {reader.empty.example}, which "
                           f"nothing has filled, {_times(reader.empty)}")  # fmt: skip
-            if 2 * followed[pc] > self._streams:  # a step's last row has none behind it
+            if pc in late:
                 self.note(pc, WARNING, f"reads {reader.stalls.example} right behind its stream: "
                           "until it has arrived the core asks for no other row")  # fmt: skip
 
-    def _unwritten_severity(self, pc: int) -> str:
+    def _unwritten(self, pc: int, counts: Counts) -> str:
         """A state may take in a buffer in vain: its key goes to scratch, in a loop's first turn."""
         decoded = self._decoded[pc]
-        return WARNING if decoded is not None and decoded.row.mnemonic == REDUCE else ERROR
+        reduces = decoded is not None and decoded.row.mnemonic == REDUCE
+        if counts.at_first:
+            return NOTE
+        return WARNING if reduces and counts.always else ERROR
+
+
+def _name(access: Access) -> str:
+    return f"{access.memory}[{access.first}:{access.end}]"
 
 
 def _elements(size: int, name: str, given: Ranges) -> Elements:
     everything = name in HOST and name not in given
-    owner = np.full(size, GIVEN if everything else NOBODY, np.int32)
+    source = np.full(size, GIVEN if everything else NOBODY, np.int32)
     for first, end in given.get(name, ()):
-        owner[first:end] = GIVEN
-    return Elements(owner, np.zeros(size, np.bool_))
+        source[first:end] = GIVEN
+    return Elements(source, np.zeros(size, np.bool_))
 
 
 def _times(counts: Counts) -> str:

@@ -130,14 +130,21 @@ class Memory:
 
     def write(self, transfer: Transfer, issue: int) -> int:
         """The cycle in which the last answer to a write that has pieces comes."""
-        width, start, answered = self.slice_bytes(transfer), issue + TO_QUANTISE, issue
+        lanes, block, answered = transfer.lanes, transfer.layout.block, issue
+        elements = self.slice_bytes(transfer), 1
+        # A second pass over the row gives them: those of a row's blocks, or one in `pace` rows.
+        pace = max(1, block // lanes)
+        scales = min(max(1, lanes // block), self.bus.channels * self.bus.beat), pace
+        ahead = pace - 1 if transfer.layout.element is not None else 0
+        start = issue + TO_QUANTISE + ahead  # a block's rows are read before its scale is known
         for piece in transfer.pieces:
-            for first, end in ((piece.first, piece.end), (piece.scale, piece.scale_end)):
+            for first, end, (width, cycles) in (
+                (piece.first, piece.end, elements),
+                (piece.scale, piece.scale_end, scales),
+            ):
                 if first < end:
-                    answered = max(
-                        answered,
-                        int(
-                            self.kernel.write_piece(self.bus, self.writes, first, end, width, start)
-                        ),
+                    answer = self.kernel.write_piece(
+                        self.bus, self.writes, first, end, width, cycles, start
                     )
+                    answered = max(answered, int(answer))
         return answered

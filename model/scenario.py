@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from unmask.model.measure import Measured, measure
 from unmask.model.run import prepared
 from unmask.model.settings import Core, Profile
 from unmask.spec.assembler import assemble
-from unmask.spec.encoding import FORMATS
+from unmask.spec.encoding import FORMATS, TRAP_TEXT
 from unmask.spec.errors import UsageError
 from unmask.spec.instructions.memory import LAYOUTS
 from unmask.spec.pack import Shape
@@ -79,6 +81,11 @@ class Job:
     runs: int = 1
     dropped: int = 0
 
+    @cached_property
+    def words(self) -> list[int]:
+        """The program."""
+        return assemble(self.text)
+
 
 def job(scenario: Scenario, core: Core, profile: Profile) -> Job:
     """Raises:
@@ -87,13 +94,27 @@ def job(scenario: Scenario, core: Core, profile: Profile) -> Job:
     return (_published if scenario.published else _ours)(scenario, core, profile)
 
 
-def timed(scenario: Scenario, core: Core, profile: Profile, **watch: Any) -> Measured:
-    """A scenario's cycles, without data; `watch` as of `measure`."""
-    made = job(scenario, core, profile)
-    machine = prepared(
-        assemble(made.text), made.core, profile, hbm_bytes=made.hbm_bytes, data=False
-    )
-    return measure(machine, made.core, profile, **watch).times(made.runs)
+def timed(scenario: Scenario, core: Core, profile: Profile) -> Measured:
+    """A scenario's cycles, without data.
+
+    Raises:
+        UsageError: as `job`, and if its program traps.
+    """
+    return carried_out(job(scenario, core, profile), profile)
+
+
+def carried_out(made: Job, profile: Profile, **watch: Any) -> Measured:
+    """A job's cycles, without data; `watch` as of `measure`.
+
+    Raises:
+        UsageError: if its program traps.
+    """
+    machine = prepared(made.words, made.core, profile, hbm_bytes=made.hbm_bytes, data=False)
+    run = measure(machine, made.core, profile, **watch)
+    if not run.stopped:
+        cause = run.last.cause
+        raise UsageError(f"the step traps, {cause.name} at pc {run.last.pc}: {TRAP_TEXT[cause]}")
+    return run.times(made.runs)
 
 
 def _ours(scenario: Scenario, core: Core, profile: Profile) -> Job:
@@ -121,9 +142,9 @@ def _published(scenario: Scenario, core: Core, profile: Profile) -> Job:
             f"vlen = {core.vlen}"
         )
     layout = LAYOUTS[FORMATS[scenario.form]]
-    if vocabulary % layout.block:
+    if core.vlen % layout.block:
         raise UsageError(
-            f"vlen {core.vlen}: the published program's rows of {vocabulary} logits are no whole "
+            f"vlen {core.vlen}: the published program fetches chunks of vlen, which are no whole "
             f"blocks of {layout.block} ({scenario.form})"
         )
     size = scenario.rows * vocabulary * layout.size
@@ -134,7 +155,7 @@ def _published(scenario: Scenario, core: Core, profile: Profile) -> Job:
         scenario.rows, vocabulary, core.vlen, None if resident else scenario.chunks, 1,
         format=scenario.form, scale=scale,
     )  # fmt: skip
-    words = {"fp": scenario.rows + 1, "int": 2 * scenario.rows}
+    words = {"fp": scenario.rows + 1, "key": scenario.rows, "int": 2 * scenario.rows}
     return Job(
         published.program(sampling),
         sized(core, sampling.transfer + sampling.padded, words),
@@ -151,5 +172,21 @@ def sized(core: Core, elements: int, words: dict[str, int]) -> Core:
         return max(now, 1 << max(least - 1, 1).bit_length())
 
     rows = -(-elements // core.vlen)
-    sizes = {f"{name}_words": power(n, getattr(core, f"{name}_words")) for name, n in words.items()}
+    sizes: dict[str, Any] = {
+        f"{name}_words": power(count, getattr(core, f"{name}_words"))
+        for name, count in words.items()
+    }
     return replace(core, vector_rows=power(rows, core.vector_rows), **sizes)
+
+
+SRAMS = ("vector_rows", "fp_words", "key_words", "int_words")
+
+
+def enlarged(core: Core, jobs: Sequence[Job]) -> str:
+    """What of a core's SRAMs is larger in jobs, as a line; empty if nothing is."""
+    found = []
+    for name in SRAMS:
+        now, most = getattr(core, name), max(getattr(made.core, name) for made in jobs)
+        if most > now:
+            found.append(f"{name} {most:,}, not {now:,}")
+    return f"SRAMs as large as the step needs: {', '.join(found)}" if found else ""

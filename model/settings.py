@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, Field, dataclass, field, fields, replace
 from fractions import Fraction
 from math import ceil
 from pathlib import Path
@@ -20,6 +20,8 @@ from unmask.spec.state import Config
 HERE = Path(__file__).parent
 SEGMENT = 32  # stripes whose scales are asked for together, before their elements
 LEAST_BLOCK = 8  # elements that share a scale, at least
+MOST_BEATS = 1 << 16  # numerator of a rate in beats per cycle
+MOST_HBM = 1 << 36  # bytes, as in Config
 T = TypeVar("T", bound="Core | Profile")
 
 
@@ -71,6 +73,7 @@ class Profile:
         refresh_every_ns, refresh_ns: a port stands still, every so often; 0: never.
         refresh: "aligned": all channels at once; "staggered": one after the other.
         seed: of what is random; the same seed gives the same cycles.
+        file: that it was read from; errors name it.
     """
 
     title: str
@@ -86,6 +89,7 @@ class Profile:
     refresh_ns: float = 0
     refresh: str = "aligned"
     seed: int = 0
+    file: str = field(default="", compare=False, repr=False)
 
     def __post_init__(self) -> None:
         _check_all(self)
@@ -104,6 +108,7 @@ class Core:
             the memory, held off by RREADY, so these cost no SRAM.
         fifo: beats in each channel's FIFO.
         ring_bytes: of scales that are held, of all channels together.
+        file: that it was read from; errors name it.
     """
 
     vlen: int
@@ -120,6 +125,7 @@ class Core:
     outstanding: int = 16
     fifo: int = 16
     ring_bytes: int = 1 << 14
+    file: str = field(default="", compare=False, repr=False)
 
     def __post_init__(self) -> None:
         _check_all(self)
@@ -127,6 +133,8 @@ class Core:
     def config(self, profile: Profile, hbm_bytes: int) -> Config:
         """Sizes for the interpreter, with at least `hbm_bytes` of memory behind them."""
         self.check(profile)
+        if hbm_bytes > MOST_HBM:
+            raise UsageError(f"{hbm_bytes} bytes of HBM: expected at most {MOST_HBM}")
         return Config(
             vlen=self.vlen,
             vector_rows=self.vector_rows,
@@ -147,12 +155,17 @@ class Core:
         for name in ("channels", "beat_bits"):
             mine, theirs = getattr(self, name), getattr(profile, name)
             if mine not in (0, theirs):
-                raise UsageError(f"the core has {name} = {mine}, {profile.title!r} has {theirs}")
-        needed = (SEGMENT * profile.channels // LEAST_BLOCK + 2) * profile.beat_bits // 8
+                raise UsageError(
+                    f"{name} is {mine}; {profile.title!r} has {theirs}", self.file or profile.file
+                )
+        # Its own, ends in two more beats, and the places that a piece leaves before its first.
+        beats = SEGMENT * profile.channels // LEAST_BLOCK + 2 + profile.channels - 1
+        needed = beats * profile.beat_bits // 8
         if self.ring_bytes < needed:
             raise UsageError(
-                f"ring_bytes is {self.ring_bytes}: the scales of {SEGMENT} stripes of "
-                f"{profile.title!r} need {needed}"
+                f"ring_bytes is {self.ring_bytes}; the scales of {SEGMENT} stripes of "
+                f"{profile.title!r} need {needed}",
+                self.file or profile.file,
             )
 
     def fifo_bytes(self, profile: Profile) -> int:
@@ -160,14 +173,31 @@ class Core:
         return profile.channels * self.fifo * profile.beat_bits // 8 + self.ring_bytes
 
     def bus(self, profile: Profile) -> Bus:
-        """The numbers that time a transfer, in cycles of this core."""
+        """The numbers that time a transfer, in cycles of this core.
+
+        Raises:
+            UsageError: if the two do not go together, or at this clock.
+        """
         self.check(profile)
 
         def cycles(nanoseconds: float) -> int:
             return ceil(_exact(nanoseconds) * _exact(self.clock_ghz))
 
         rate = beats_per_cycle(self, profile)
+        if rate.numerator > MOST_BEATS:
+            raise UsageError(
+                f"gigabytes_per_second is {profile.gigabytes_per_second!r}; at clock_ghz = "
+                f"{self.clock_ghz!r} that is {rate} beats a cycle: expected fewer digits, so that "
+                f"no more than {MOST_BEATS} come in whole cycles",
+                profile.file,
+            )
         period, length = cycles(profile.refresh_every_ns), cycles(profile.refresh_ns)
+        if 2 * length > period:
+            raise UsageError(
+                f"refresh_ns is {profile.refresh_ns!r}; expected at most half of refresh_every_ns, "
+                f"{profile.refresh_every_ns!r}: these are {length} of {period} cycles",
+                profile.file,
+            )
         staggered = length and profile.refresh == "staggered"
         return Bus(
             channels=profile.channels,
@@ -221,7 +251,7 @@ _LIMITS: dict[str, tuple[float, float, str]] = {
     "gigabytes_per_second": (0.001, 1e6, "a number"),
     "latency_ns": (0, 1e6, "a number"),
     "jitter_ns": (0, 1e6, "a number"),
-    "stall": (0, 0.95, "a number"),
+    "stall": (0, 0.7, "a number"),  # the kernel cuts longer stalls off
     "refresh_every_ns": (0, 1e9, "a number"),
     "refresh_ns": (0, 1e6, "a number"),
     "seed": (0, (1 << 16) - 1, "a whole number"),
@@ -229,12 +259,15 @@ _LIMITS: dict[str, tuple[float, float, str]] = {
 _REFRESH = ("aligned", "staggered")
 
 
-def _checked(name: str, value: Any, file: str) -> Any:
-    """The value of a field.
+def _checked(item: Field[Any], value: Any, file: str) -> Any:
+    """The value of a field; what it is by default is right.
 
     Raises:
         UsageError: names file, field, value and what was expected.
     """
+    name = item.name
+    if type(value) is type(item.default) and value == item.default:
+        return value
     if name not in _LIMITS:
         expected = f"one of {', '.join(_REFRESH)}" if name == "refresh" else "a text"
         if not isinstance(value, str) or (name == "refresh" and value not in _REFRESH):
@@ -254,31 +287,29 @@ def _checked(name: str, value: Any, file: str) -> Any:
 
 
 def _check_all(made: Core | Profile) -> None:
-    """What was made without a file: as `_checked`; a default stands for what is not given."""
+    """What was made without a file: as `_checked`."""
     for item in fields(made):
         value = getattr(made, item.name)
-        unlimited = item.name == "gigabytes_per_second" and value == 0
-        if value != item.default and not unlimited:
-            _checked(item.name, value, "")
+        if item.name != "gigabytes_per_second" or value != 0:
+            _checked(item, value, "")
+
+
+def known_fields(kind: type[T]) -> dict[str, Field[Any]]:
+    """What a file of this kind may say."""
+    return {item.name: item for item in fields(kind) if item.name != "file"}
 
 
 def _made(kind: type[T], given: Mapping[str, Any], file: str) -> T:
-    known = {item.name: item for item in fields(kind)}
+    known = known_fields(kind)
     for name in given:
         if name not in known:
             raise UsageError(f"{name} is no field; there are {', '.join(known)}", file)
     for name, item in known.items():
         if item.default is MISSING and name not in given:
             raise UsageError(f"{name} is missing", file)
-    made = kind(**{name: _checked(name, value, file) for name, value in given.items()})
-    if isinstance(made, Profile):
-        every, length = made.refresh_every_ns, made.refresh_ns
-        if (every or length) and not 0 < 2 * length <= every:
-            raise UsageError(
-                f"refresh_ns is {length!r}; expected at most half of refresh_every_ns, {every!r}",
-                file,
-            )
-    return made
+    return kind(
+        **{name: _checked(known[name], value, file) for name, value in given.items()}, file=file
+    )
 
 
 def _read(kind: type[T], name: str, folder: str) -> T:
@@ -320,11 +351,27 @@ def core(name: str = "default", **changes: Any) -> Core:
 
 
 def _changed(made: T, changes: Mapping[str, Any]) -> T:
-    kept = {
-        item.name: value
-        for item in fields(made)
-        if (value := getattr(made, item.name)) != item.default
-    }
+    kept = {name: getattr(made, name) for name in known_fields(type(made))}
     if isinstance(made, Profile) and not made.gigabytes_per_second:
         kept["gigabytes_per_second"] = "unlimited"
-    return _made(type(made), {**kept, **changes}, "")
+    return replace(_made(type(made), {**kept, **changes}, ""), file=made.file)
+
+
+# Fields that a core and a memory both have: which of them is changed by name.
+_OF_CORE = ("outstanding",)
+
+
+def changed(core: Core, profile: Profile, changes: Mapping[str, Any]) -> tuple[Core, Profile]:
+    """Both with fields changed by name: ports are the memory's, `outstanding` is the core's.
+
+    Raises:
+        UsageError: names field, value and what was expected.
+    """
+    cores, profiles = known_fields(Core), known_fields(Profile)
+    mine: dict[str, Any] = {}
+    theirs: dict[str, Any] = {}
+    for name, value in changes.items():
+        if name not in cores and name not in profiles:
+            raise UsageError(f"{name} is no field; there are {', '.join({**cores, **profiles})}")
+        (mine if name not in profiles or name in _OF_CORE else theirs)[name] = value
+    return _changed(core, mine), _changed(profile, theirs)

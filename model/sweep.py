@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from itertools import product
 from multiprocessing import get_context
 from typing import Any
 
 from unmask.model.measure import WAITING, Measured, nanoseconds
-from unmask.model.scenario import Scenario, job, timed
-from unmask.model.settings import Core, Profile
+from unmask.model.scenario import Job, Scenario, carried_out, job
+from unmask.model.settings import Core, Profile, changed
+from unmask.model.walk import walk
 from unmask.spec.errors import UsageError
+
+# Fields of core and memory that a point always has -> option of the command.
+OWN = {"vlen": "vlen", "channels": "channels", "latency_ns": "latency"}
 
 
 @dataclass(frozen=True)
@@ -26,17 +30,19 @@ class Point:
         vlen: lanes.
         channels: of the memory; its rate goes with them.
         latency_ns: of the memory.
+        more: (field, value) of core or memory, see `settings.changed`.
     """
 
     scenario: Scenario
     vlen: int
     channels: int
     latency_ns: float
+    more: tuple[tuple[str, Any], ...] = ()
 
     def parameters(self) -> dict[str, Any]:
         """Name -> value, of everything."""
-        rest = {name: value for name, value in asdict(self).items() if name != "scenario"}
-        return {**asdict(self.scenario), **rest}
+        own = {"vlen": self.vlen, "channels": self.channels, "latency_ns": self.latency_ns}
+        return {**vars(self.scenario), **own, **dict(self.more)}
 
 
 @dataclass(frozen=True)
@@ -72,15 +78,22 @@ def points(
     vocabularies: Sequence[int],
     latencies: Sequence[float],
     form: str,
+    axes: Mapping[str, Sequence[Any]] | None = None,
 ) -> list[Point]:
-    """All combinations; chunks do not matter to a program without pieces, so it comes once."""
+    """All combinations; chunks do not matter to a program without pieces, so it comes once.
+
+    Args:
+        axes: field of core or memory -> its values.
+    """
     found: dict[Point, None] = {}
-    for kind, vlen, chunk, channel, batch, row, vocabulary, latency in product(
-        kinds, vlens, chunks, channels, batches, rows, vocabularies, latencies
-    ):
+    names = tuple(axes or ())
+    for kind, vlen, chunk, channel, batch, row, vocabulary, latency, *more in product(
+        kinds, vlens, chunks, channels, batches, rows, vocabularies, latencies,
+        *(axes or {}).values(),
+    ):  # fmt: skip
         pieces = chunk if kind in ("edge", "prefetch") else 1
         scenario = Scenario(kind, batch, row, vocabulary, form, pieces)
-        found[Point(scenario, vlen, channel, latency)] = None
+        found[Point(scenario, vlen, channel, latency, tuple(zip(names, more, strict=True)))] = None
     return list(found)
 
 
@@ -95,45 +108,81 @@ def memory_of(point: Point, profile: Profile) -> Profile:
     )
 
 
-def result(point: Point, core: Core, profile: Profile) -> Result:
+@dataclass(frozen=True)
+class Plan:
+    """A point, and what is run for it.
+
+    Attributes:
+        profile: its memory.
+        job, stream: its program, and the streaming one, whose floor is that of the step.
+    """
+
+    point: Point
+    profile: Profile
+    job: Job
+    stream: Job
+
+    @property
+    def jobs(self) -> list[Job]:
+        """What is run."""
+        return [self.job] if self.stream is self.job else [self.job, self.stream]
+
+    @property
+    def instructions(self) -> int:
+        """That are run; a published program's once."""
+        return sum(walk(made.words).instructions for made in self.jobs)
+
+
+def plan(point: Point, core: Core, profile: Profile) -> Plan:
     """Raises:
     UsageError: names the point, where its core, memory and step do not go together.
     """
     try:
-        core, memory = replace(core, vlen=point.vlen), memory_of(point, profile)
+        core, memory = changed(core, memory_of(point, profile), dict(point.more))
+        core = replace(core, vlen=point.vlen)
+        core.bus(memory)
         made = job(point.scenario, core, memory)
-        run = timed(point.scenario, core, memory)
         stream = replace(point.scenario, kind="stream")
-        once = (run if stream == point.scenario else timed(stream, core, memory)).floor
+        return Plan(
+            point, memory, made, made if stream == point.scenario else job(stream, core, memory)
+        )
     except UsageError as error:
-        text = ", ".join(f"{name} {value}" for name, value in point.parameters().items())
-        raise UsageError(f"{error} (at {text})") from None
+        raise _at(point, error) from None
+
+
+def _at(point: Point, error: UsageError) -> UsageError:
+    text = ", ".join(f"{name} {value}" for name, value in point.parameters().items())
+    return UsageError(f"{error} (at {text})")
+
+
+def result(planned: Plan, **watch: Any) -> Result:
+    """What a plan gives; `watch` as of `measure`.
+
+    Raises:
+        UsageError: names the point whose program traps.
+    """
+    core, memory = planned.job.core, planned.profile
+    try:
+        runs = [carried_out(made, memory, **watch) for made in planned.jobs]
+    except UsageError as error:
+        raise _at(planned.point, error) from None
+    run, once = runs[0], runs[-1].floor
     return Result(
-        point,
+        planned.point,
         run,
         nanoseconds(run.cycles, core),
         nanoseconds(once.memory, core),
         nanoseconds(once.lanes, core),
-        run.sram_bytes + made.core.fifo_bytes(memory),
-        made.dropped,
+        run.sram_bytes + core.fifo_bytes(memory),
+        planned.job.dropped,
     )
 
 
-def results(
-    wanted: Sequence[Point], core: Core, profile: Profile, jobs: int = 1
-) -> Iterator[Result]:
-    """Of each point, in order.
-
-    Args:
-        jobs: processes.
-    """
-    if jobs == 1:
-        for point in wanted:
-            yield result(point, core, profile)
-        return
+def results(wanted: Sequence[Plan], jobs: int) -> Iterator[Result]:
+    """Of each plan, in order, by so many processes."""
     # A fresh process each: a forked one would share the locks of the compiler's threads.
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-        futures = [pool.submit(result, point, core, profile) for point in wanted]
+        futures = [pool.submit(result, one) for one in wanted]
         try:
             for future in futures:
                 yield future.result()

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unmask.model.machine import Model, Timed
+from unmask.spec.machine import Retired
 
 MOST_CYCLES = 20_000
 MOST_ROWS = 400  # instructions
@@ -38,6 +39,7 @@ class Window:
         reads, writes: (C + 1, end - first) whether a channel moves a beat; last row: the lanes
             take, or the quantiser gives, a slice.
         ended: whether the run ends in it.
+        last: the last record; of the run, if that ends in it.
     """
 
     first: int
@@ -47,6 +49,7 @@ class Window:
     reads: NDArray[np.bool_]
     writes: NDArray[np.bool_]
     ended: bool
+    last: Retired
 
 
 def look(
@@ -65,15 +68,18 @@ def look(
     machine.memory.window = (first, end)
     found: list[Entry] = []
     more, ready = 0, 1
+    last: Retired | None = None
     for timed in watch(machine.trace()):
         if ready >= end:
             break
+        last = timed.record
         if timed.complete >= first:
             if len(found) < MOST_ROWS:
                 found.append(Entry(timed, ready))
             else:
                 more += 1
         ready = timed.retire + 1
+    assert last is not None  # the first word is ready in cycle 1
     return Window(
         first,
         end,
@@ -82,6 +88,7 @@ def look(
         _busy(machine.memory.reads),
         _busy(machine.memory.writes),
         machine.stopped and ready <= end,
+        last,
     )
 
 

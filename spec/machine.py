@@ -380,7 +380,7 @@ class Machine:
     def _bus_error(self, decoded: Decoded, effect: Effect) -> Retired | None:
         """The FATAL record of a transfer that touches a faulty beat, or None."""
         beat = self.config.beat_bytes
-        writes = [_access(write) for write in effect.writes]
+        writes = [self._access(write) for write in effect.writes]
         refused = [
             max(access.first, first)
             for access in (*self._operands.reads, *writes)
@@ -419,7 +419,7 @@ class Machine:
             return True
         if effect.stop or self.order - failed.order > self.late:
             return False
-        written = [_access(write) for write in effect.writes]
+        written = [self._access(write) for write in effect.writes]
         written += [Access(memory, x.as_int(), x.as_int() + 1) for memory, x, _ in effect.stores]
         if effect.softmax is not None:
             number = self._operands.state_number(effect.softmax[0])
@@ -429,6 +429,10 @@ class Machine:
             for access in (*self._operands.reads, *written)
             for memory, first, end in failed.undefined
         )
+
+    def _access(self, write: Write) -> Access:
+        first, length = write.address.as_int(), self._operands.vectors.length(write.values)
+        return Access(write.memory, first, first + (length - 1) * write.step + 1)
 
     def _give_up(self) -> Retired:
         """Report the failed transfer; the run ends."""
@@ -442,8 +446,3 @@ def _numbers(vector: Any) -> NDArray[np.int64]:
     if isinstance(vector, Bits):
         return np.asarray(vector.value, np.int64)
     return np.array([element.value for element in vector], np.int64)
-
-
-def _access(write: Write) -> Access:
-    first = write.address.as_int()
-    return Access(write.memory, first, first + (len(_numbers(write.values)) - 1) * write.step + 1)

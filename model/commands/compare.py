@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
-from unmask.model import settings
-from unmask.model.commands.options import PROFILE, several
-from unmask.model.commands.progress import tracked
+from unmask.model.commands.options import add_machine, machine_of, several
+from unmask.model.commands.progress import Tracker
 from unmask.model.measure import nanoseconds
 from unmask.model.published_time import (
     BATCH,
@@ -20,7 +18,9 @@ from unmask.model.published_time import (
     VOCABULARY,
     published_ns,
 )
-from unmask.model.scenario import KINDS, Scenario, job, timed
+from unmask.model.scenario import KINDS, Scenario, carried_out, enlarged, job
+from unmask.model.settings import Core, Profile
+from unmask.model.walk import walk
 from unmask.spec.commands.options import number
 from unmask.spec.encoding import FORMATS
 from unmask.spec.errors import UsageError
@@ -60,37 +60,51 @@ def compare(arguments: argparse.Namespace) -> int:
         if vlen not in PREFETCH_NS:
             known = ", ".join(map(str, PREFETCH_NS))
             raise UsageError(f"--vlen {vlen}: nothing is published for it, only for {known}")
-    found = list(_compared(arguments))
+    core, profile = machine_of(arguments)
+    found, note = _compared(arguments, core, profile)
     if arguments.json:
         print(json.dumps([asdict(one) for one in found], indent=1))
     else:
-        _show(arguments, found)
+        _show(arguments, profile, found)
+        if note:
+            print(f"  {note}")
     return 0
 
 
-def _compared(arguments: argparse.Namespace) -> Iterator[Compared]:
-    profile = settings.profile(arguments.profile)
-    batch, rows, vocabulary = arguments.batch, arguments.rows, arguments.vocabulary
-    for vlen in tracked(arguments.vlen, len(arguments.vlen), "lane counts"):
-        core = settings.core(arguments.core, vlen=vlen)
+def _compared(
+    arguments: argparse.Namespace, core: Core, profile: Profile
+) -> tuple[list[Compared], str]:
+    """All that is compared, and what of the core is not as given."""
+    sizes = arguments.batch, arguments.rows, arguments.vocabulary
+    jobs = {
+        (vlen, kind): job(
+            Scenario(kind, *sizes, arguments.format), replace(core, vlen=vlen), profile
+        )
+        for vlen in arguments.vlen
+        for kind in KINDS
+    }
+    total = sum(walk(made.words).instructions for made in jobs.values())
+    with Tracker(total) as tracker:
         runs = {
-            kind: timed(Scenario(kind, batch, rows, vocabulary, arguments.format), core, profile)
-            for kind in KINDS
+            place: carried_out(made, profile, watch=tracker.watch) for place, made in jobs.items()
         }
-        edge = Scenario("edge", batch, rows, vocabulary, arguments.format)
-        yield Compared(
+    found = [
+        Compared(
             vlen,
             PUBLISHED_MS[vlen],
-            published_ns(vlen, batch, rows, vocabulary) / 1e6,
-            {kind: nanoseconds(run.cycles, core) / 1e6 for kind, run in runs.items()},
-            {kind: run.bytes_read for kind, run in runs.items()},
-            nanoseconds(runs["stream"].floor.cycles, core) / 1e6,
-            job(edge, core, profile).dropped,
+            published_ns(vlen, *sizes) / 1e6,
+            {kind: nanoseconds(runs[vlen, kind].cycles, core) / 1e6 for kind in KINDS},
+            {kind: runs[vlen, kind].bytes_read for kind in KINDS},
+            nanoseconds(runs[vlen, "stream"].floor.cycles, core) / 1e6,
+            jobs[vlen, "edge"].dropped,
         )
+        for vlen in arguments.vlen
+    ]
+    return found, enlarged(core, list(jobs.values()))
 
 
-def _show(arguments: argparse.Namespace, found: list[Compared]) -> None:
-    title = settings.profile(arguments.profile).title
+def _show(arguments: argparse.Namespace, profile: Profile, found: list[Compared]) -> None:
+    changes = "".join(f", {name} = {value}" for name, value in arguments.changes)
     sizes = f"B = {arguments.batch}, L = {arguments.rows}, V = {arguments.vocabulary:,}"
     print(f"one step, {sizes}, {arguments.format}; milliseconds\n")
     print("published simulator, and its formula (model/published_time.py)")
@@ -98,7 +112,7 @@ def _show(arguments: argparse.Namespace, found: list[Compared]) -> None:
     for one in found:
         print(f"  {one.vlen:>5} {one.published_ms:>10.2f} {one.formula_ms:>9.3f}")
     print(f"  published for B = {BATCH}, L = {ROWS}, V = {VOCABULARY:,} at 1 GHz\n")
-    print(f"this model, all programs on {title}")
+    print(f"this model, all programs on {profile.title}{changes}")
     print(f"  {'VLEN':>5} {'edge':>9} {'perform.':>9} {'prefetch':>9} {'stream':>9} {'floor':>9}"
           f" {'edge/stream':>12} {'perform./stream':>16}")  # fmt: skip
     for one in found:
@@ -129,7 +143,6 @@ def add(commands: Commands) -> None:
     for name, default in (("batch", BATCH), ("rows", ROWS), ("vocabulary", VOCABULARY)):
         command.add_argument(f"--{name}", type=number, default=default, metavar="N")
     command.add_argument("--format", default="E4M3_B32", choices=FORMATS)
-    command.add_argument("--profile", default=PROFILE, metavar="NAME|FILE.toml")
-    command.add_argument("--core", default="default", metavar="NAME|FILE.toml")
+    add_machine(command, vlen=False)
     command.add_argument("--json", action="store_true", help="print it for programs")
     command.set_defaults(call=compare)

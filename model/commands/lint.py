@@ -41,6 +41,8 @@ def given(text: str) -> tuple[str, tuple[int, int]]:
 
 def check(arguments: argparse.Namespace) -> int:
     path = arguments.program
+    if arguments.max_instructions < 1:
+        raise UsageError("--max-instructions 0: expected at least 1")
     core, profile = machine_of(arguments)
     words = read_program(path, core.program_words)
     if not words:
@@ -118,7 +120,7 @@ def add(commands: Commands) -> None:
     command.add_argument("--json", action="store_true", help="print all of it for programs")
     command.add_argument(
         "--max-instructions", type=number, default=MOST_INSTRUCTIONS, metavar="N",
-        help="that are looked at (%(default)s)",
+        help="that are looked at (%(default)s: some ten seconds)",
     )  # fmt: skip
     add_machine(command)
     command.set_defaults(call=check)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from unmask.model import settings
 from unmask.model.scenario import KINDS, Scenario
 from unmask.model.settings import Core, Profile
 from unmask.spec.commands.options import Parser, number
 from unmask.spec.encoding import FORMATS
+from unmask.spec.errors import UsageError
 
 PROFILE = "hbm2e-819"
 LLADA_BATCH, LLADA_ROWS, LLADA_VOCABULARY = 16, 32, 126_464
@@ -18,7 +19,7 @@ T = TypeVar("T")
 
 
 def add_machine(command: Parser, vlen: bool = True) -> None:
-    """--profile, --core and, where it is one number, --vlen."""
+    """--profile, --core, --set and, where it is one number, --vlen."""
     profiles, cores = ", ".join(settings.names("profiles")), ", ".join(settings.names("cores"))
     command.add_argument(
         "--profile",
@@ -32,6 +33,15 @@ def add_machine(command: Parser, vlen: bool = True) -> None:
         metavar="NAME|FILE.toml",
         help=f"the core (default %(default)s); there are {cores}",
     )
+    command.add_argument(
+        "--set",
+        dest="changes",
+        action="append",
+        default=[],
+        type=change,
+        metavar="FIELD=VALUE",
+        help="of the memory or the core, such as jitter_ns=40, stall=0.2 (model/settings.py)",
+    )
     if vlen:
         command.add_argument("--vlen", type=number, metavar="N", help="lanes (the core's)")
 
@@ -39,43 +49,57 @@ def add_machine(command: Parser, vlen: bool = True) -> None:
 def machine_of(arguments: argparse.Namespace) -> tuple[Core, Profile]:
     """The core and the memory that a command line names, checked together."""
     core, profile = settings.core(arguments.core), settings.profile(arguments.profile)
-    if arguments.vlen is not None:
-        core = settings.core(arguments.core, vlen=arguments.vlen)
-    core.check(profile)
+    changes = dict(arguments.changes)
+    if len(changes) < len(arguments.changes):
+        raise UsageError("--set names a field twice")
+    if arguments.vlen is not None and "vlen" in changes:
+        raise UsageError("--set vlen: expected --vlen")
+    if isinstance(arguments.vlen, int):
+        changes["vlen"] = arguments.vlen
+    core, profile = settings.changed(core, profile, changes)
+    core.bus(profile)
     return core, profile
 
 
+def value(text: str) -> Any:
+    """A field's value: a whole number, a number, or else a text."""
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            pass
+    return text
+
+
+def change(text: str) -> tuple[str, Any]:
+    """FIELD=VALUE."""
+    name, sign, given = text.partition("=")
+    if not name or not sign:
+        raise argparse.ArgumentTypeError(f"{text!r} is not FIELD=VALUE")
+    return name, value(given)
+
+
+SIZES: dict[str, Any] = {"batch": LLADA_BATCH, "rows": LLADA_ROWS, "vocabulary": LLADA_VOCABULARY,
+         "format": "E4M3_B32", "chunks": 4}  # fmt: skip
+
+
 def add_sizes(command: Parser) -> None:
-    """--batch, --rows, --vocabulary, --format, --chunks."""
-    for name, default, text in (
-        ("batch", LLADA_BATCH, "batch rows, B"),
-        ("rows", LLADA_ROWS, "positions of a batch row, L"),
-        ("vocabulary", LLADA_VOCABULARY, "logits of a position, V"),
+    """--batch, --rows, --vocabulary, --format, --chunks; None where not given, see `SIZES`."""
+    for name, text in (
+        ("batch", "batch rows, B"),
+        ("rows", "positions of a batch row, L"),
+        ("vocabulary", "logits of a position, V"),
+        ("chunks", "of VLEN that one H_PREFETCH_V fetches, edge and prefetch"),
     ):
-        command.add_argument(
-            f"--{name}", type=number, default=default, metavar="N", help=f"{text} (%(default)s)"
-        )
-    command.add_argument(
-        "--format", default="E4M3_B32", choices=FORMATS, help="of the logits (%(default)s)"
-    )
-    command.add_argument(
-        "--chunks",
-        type=number,
-        default=4,
-        metavar="N",
-        help="chunks of VLEN that one H_PREFETCH_V fetches, edge and prefetch (%(default)s)",
-    )
+        command.add_argument(f"--{name}", type=number, metavar="N", help=f"{text} ({SIZES[name]})")
+    command.add_argument("--format", choices=FORMATS, help=f"of the logits ({SIZES['format']})")
 
 
 def scenario_of(arguments: argparse.Namespace, kind: str) -> Scenario:
-    return Scenario(
-        kind,
-        arguments.batch,
-        arguments.rows,
-        arguments.vocabulary,
-        arguments.format,
-        arguments.chunks,
-    )
+    """The step of a kind with the sizes that `add_sizes` was given."""
+    given: dict[str, Any] = {name: getattr(arguments, name) for name in SIZES}
+    sizes = [SIZES[name] if size is None else size for name, size in given.items()]
+    return Scenario(kind, *sizes)
 
 
 def add_step(command: Parser) -> None:

@@ -8,78 +8,104 @@ from collections.abc import Generator, Iterable
 from typing import Any, TypeVar
 
 Record = TypeVar("Record")
-BETWEEN = 0.3  # seconds from one display to the next, and before the first
+BETWEEN = 0.3  # seconds from one display to the next
 
 
 def tracked(
     records: Iterable[Record], total: int, noun: str = "instructions"
 ) -> Generator[Record, None, None]:
-    """The records; a display of them where someone watches for long enough.
+    """The records; a display of them where someone watches.
 
     Args:
         total: how many there will be, if all goes well.
         noun: what they are.
     """
-    if not sys.stderr.isatty():
-        yield from records
-        return
-    began = shown = time.monotonic()
-    display = _display(noun, total)
-    try:
-        for count, record in enumerate(records, start=1):
+    with Tracker(total, noun) as tracker:
+        yield from tracker.watch(records)
+
+
+class Tracker:
+    """A display of work that several runs do; arguments as of `tracked`."""
+
+    def __init__(self, total: int, noun: str = "instructions") -> None:
+        self._total, self._noun, self._count = total, noun, 0
+        self._display: _Plain | _Rich | None = None
+
+    def __enter__(self) -> Tracker:
+        if sys.stderr.isatty():
+            self._display = _display()
+            self._began = self._shown = time.monotonic()
+            self._show()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._display is not None:
+            self._display.close()
+
+    def watch(self, records: Iterable[Record]) -> Iterable[Record]:
+        """The records, each of which counts when it has been dealt with."""
+        return records if self._display is None else self._counted(records)
+
+    def _counted(self, records: Iterable[Record]) -> Generator[Record, None, None]:
+        for record in records:
             yield record
-            now = time.monotonic()
-            if now - shown > BETWEEN:
-                display.show(count, count / (now - began))
-                shown = now
-    finally:
-        display.close()
+            self.add(1)
+
+    def add(self, count: int) -> None:
+        """So many more are done."""
+        self._count += count
+        if self._display is not None and time.monotonic() - self._shown > BETWEEN:
+            self._show()
+
+    def _show(self) -> None:
+        assert self._display is not None
+        self._shown = time.monotonic()
+        share = min(self._count / self._total, 1.0) if self._total else 1.0
+        text = f"{share:4.0%}  {self._count:,} {self._noun}"
+        if self._count:
+            rate = self._count / max(self._shown - self._began, 1e-9)
+            left = max(self._total - self._count, 0) / rate
+            speed = f"{rate:,.0f}" if rate >= 10 else f"{rate:.2g}"
+            text += f", {speed} a second, {left:,.0f} s left"
+        self._display.show(share, text)
 
 
 class _Plain:
     """One line, written over again."""
 
-    def __init__(self, noun: str, total: int) -> None:
-        self.noun, self.total, self.drawn = noun, total, False
-
-    def show(self, count: int, rate: float) -> None:
-        left = max(self.total - count, 0) / rate
-        share = count / self.total
-        text = f"{share:4.0%}  {count:,} {self.noun}, {rate:,.0f} a second, {left:,.0f} s left"
+    def show(self, share: float, text: str) -> None:
         print(f"\r{text:<78}", end="", file=sys.stderr, flush=True)
-        self.drawn = True
 
     def close(self) -> None:
-        if self.drawn:
-            print(f"\r{'':78}\r", end="", file=sys.stderr, flush=True)
+        print(f"\r{'':78}\r", end="", file=sys.stderr, flush=True)
 
 
 class _Rich:
     """The same with a bar."""
 
-    def __init__(self, progress: Any, total: int) -> None:
+    def __init__(self, progress: Any) -> None:
         self.progress = progress
-        self.task = progress.add_task("", total=total, rate=0.0)
+        self.task = progress.add_task("", total=1.0, text="")
+        progress.start()
 
-    def show(self, count: int, rate: float) -> None:
-        self.progress.start()
-        self.progress.update(self.task, completed=count, rate=rate)
+    def show(self, share: float, text: str) -> None:
+        self.progress.update(self.task, completed=share, text=text)
 
     def close(self) -> None:
         self.progress.stop()
 
 
-def _display(noun: str, total: int) -> _Plain | _Rich:
+def _display() -> _Plain | _Rich:
     try:
         from rich.console import Console
-        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+        from rich.progress import BarColumn, Progress, TextColumn
     except ImportError:  # the bare package does not need it
-        return _Plain(noun, total)
-    progress = Progress(
-        BarColumn(),
-        TextColumn(f"{{task.completed:,}} {noun}, {{task.fields[rate]:,.0f}} a second, left"),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        transient=True,
+        return _Plain()
+    return _Rich(
+        Progress(
+            BarColumn(),
+            TextColumn("{task.fields[text]}"),
+            console=Console(stderr=True),
+            transient=True,
+        )
     )
-    return _Rich(progress, total)

@@ -11,6 +11,8 @@ from unmask.model.commands.progress import tracked
 from unmask.model.commands.source import Source, add_program, source_of
 from unmask.model.measure import Measured, measure, nanoseconds
 from unmask.model.walk import walk
+from unmask.spec.commands.files import check_writable, write_whole
+from unmask.spec.commands.options import file_path
 from unmask.spec.commands.run import ending
 from unmask.spec.errors import UsageError
 
@@ -20,6 +22,13 @@ if TYPE_CHECKING:
 
 def run(arguments: argparse.Namespace) -> int:
     source = source_of(arguments)
+    if arguments.emit is not None:
+        if not source.text:
+            raise UsageError("--emit writes the program of a --step")
+        check_writable(arguments.emit)
+        write_whole(arguments.emit, source.text.encode())
+        print(f"{arguments.emit}: {len(source.words)} words")
+        return 0
     machine = source.machine()
     total = walk(source.words).instructions
     try:
@@ -72,6 +81,8 @@ def show(source: Source, measured: Measured, end: str) -> None:
     print(f"{source.name} on {source.profile.title}, VLEN {core.vlen}, {core.clock_ghz:g} GHz")
     if source.runs > 1:
         print(f"  {source.runs} runs, one after the other, one for each batch row")
+    if source.note:
+        print(f"  {source.note}")
     if source.dropped:
         print(f"  leaves out the last {source.dropped} logits of each row, no whole chunk")
     ratio = "" if measured.ratio is None else f"  {measured.ratio:.3f} of the floor"
@@ -106,5 +117,8 @@ def add(commands: Commands) -> None:
     add_program(command)
     add_step(command)
     add_machine(command)
+    command.add_argument(
+        "--emit", type=file_path, metavar="FILE", help="write a --step's assembly, and run nothing"
+    )
     command.add_argument("--json", action="store_true", help="print it for programs")
     command.set_defaults(call=run)

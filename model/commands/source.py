@@ -10,11 +10,10 @@ from typing import Any
 from numpy.typing import NDArray
 
 from unmask.model import scenario
-from unmask.model.commands.options import machine_of, scenario_of
+from unmask.model.commands.options import SIZES, machine_of, scenario_of
 from unmask.model.machine import Model
 from unmask.model.run import prepared
 from unmask.model.settings import Core, Profile
-from unmask.spec.assembler import assemble
 from unmask.spec.commands import run as spec_run
 from unmask.spec.commands.files import read_elements, read_program
 from unmask.spec.commands.options import Parser, extent, file_path, number
@@ -36,6 +35,8 @@ class Source:
         runs: how often it runs for the whole of a step.
         dropped: logits of each row that it leaves out.
         faulty: bytes of HBM [first, end) that answer with an error.
+        text: a step's assembly.
+        note: what of its core is not as given.
     """
 
     name: str
@@ -48,6 +49,8 @@ class Source:
     runs: int = 1
     dropped: int = 0
     faulty: tuple[tuple[int, int], ...] = ()
+    text: str = ""
+    note: str = ""
 
     def machine(self) -> Model:
         """A machine that is about to run it."""
@@ -111,12 +114,14 @@ def source_of(arguments: argparse.Namespace) -> Source:
     if (arguments.program is None) == (arguments.step is None):
         raise UsageError("a program or --step is expected, and not both")
     if arguments.step is not None:
-        if arguments.load:
-            raise UsageError("--load is for a program, a --step runs without data")
+        for name in ("load", "hbm_bytes"):
+            if getattr(arguments, name):
+                option = name.replace("_", "-")
+                raise UsageError(f"--{option} is for a program, a --step runs without data")
         made = scenario.job(scenario_of(arguments, arguments.step), core, profile)
         return Source(
             f"step {arguments.step}",
-            assemble(made.text),
+            made.words,
             made.core,
             profile,
             made.hbm_bytes,
@@ -124,7 +129,12 @@ def source_of(arguments: argparse.Namespace) -> Source:
             runs=made.runs,
             dropped=made.dropped,
             faulty=tuple(arguments.faulty),
+            text=made.text,
+            note=scenario.enlarged(core, [made]),
         )
+    for name in SIZES:
+        if getattr(arguments, name) is not None:
+            raise UsageError(f"--{name} is for a --step, a program has its own sizes")
     words = read_program(arguments.program, core.program_words)
     loads = tuple(
         (memory, path, number(place or "0"), read_elements(memory, path))

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from unmask.model import design_space, plots, settings
 from unmask.model.commands.options import (
     LLADA_ROWS,
     LLADA_VOCABULARY,
     PROFILE,
+    add_machine,
+    machine_of,
     several,
+    value,
 )
-from unmask.model.commands.progress import tracked
-from unmask.model.scenario import KINDS
-from unmask.model.sweep import Result, points, results, table, waiting
+from unmask.model.commands.progress import Tracker
+from unmask.model.scenario import KINDS, enlarged
+from unmask.model.sweep import OWN, Plan, Result, plan, points, result, results, table, waiting
 from unmask.spec.commands.certify import real
 from unmask.spec.commands.files import check_writable, write_whole
 from unmask.spec.commands.options import file_path, number
@@ -35,13 +38,26 @@ def kind(text: str) -> str:
     return text
 
 
+def axis(text: str) -> tuple[str, list[Any]]:
+    """FIELD=VALUE,VALUE,..."""
+    name, sign, given = text.partition("=")
+    if not name or not sign:
+        raise argparse.ArgumentTypeError(f"{text!r} is not FIELD=VALUE,VALUE")
+    if name in OWN:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected --{OWN[name]}")
+    return name, several(value)(given)
+
+
 def sweep(arguments: argparse.Namespace) -> int:
     if arguments.jobs < 1:
         raise UsageError(f"--jobs {arguments.jobs}: expected at least 1")
     plots.library()
-    core, profile = settings.core(arguments.core), settings.profile(arguments.profile)
     if arguments.docs:
         return _docs(arguments)
+    core, profile = machine_of(arguments)
+    axes = dict(arguments.axis)
+    if len(axes) < len(arguments.axis):
+        raise UsageError("--axis names a field twice")
     wanted = points(
         arguments.step,
         arguments.vlen,
@@ -52,17 +68,33 @@ def sweep(arguments: argparse.Namespace) -> int:
         arguments.vocabulary,
         arguments.latency or [profile.latency_ns],
         arguments.format,
+        axes,
     )
+    plans = [plan(point, core, profile) for point in wanted]
     names = ["sweep.csv", *(f"{name}.{form}" for name in plots.FIGURES for form in FORMS)]
     _folder(arguments.out, names)
-    found = list(tracked(results(wanted, core, profile, arguments.jobs), len(wanted), "runs"))
+    found = _run(plans, arguments.jobs)
     write_whole(arguments.out / "sweep.csv", table(found).encode())
     for name, figure in plots.overview(found).items():
         for form in FORMS:
             write_whole(arguments.out / f"{name}.{form}", plots.saved(figure, form))
     _show(found)
+    note = enlarged(core, [one.job for one in plans])
+    if note:
+        print(note)
     print(f"{arguments.out}: {', '.join(names)}")
     return 0
+
+
+def _run(plans: list[Plan], jobs: int) -> list[Result]:
+    with Tracker(sum(one.instructions for one in plans)) as tracker:
+        if jobs == 1:
+            return [result(one, watch=tracker.watch) for one in plans]
+        found = []
+        for one, planned in zip(results(plans, jobs), plans, strict=True):
+            found.append(one)
+            tracker.add(planned.instructions)
+        return found
 
 
 def _folder(folder: Path, names: list[str]) -> None:
@@ -92,7 +124,7 @@ def _docs(arguments: argparse.Namespace) -> int:
     over_vlen, over_latency = design_space.wanted(profile)
     wanted = [*over_vlen, *over_latency]
     _folder(DOCS, ["design_space.svg", "design_space.md"])
-    found = list(tracked(results(wanted, core, profile, arguments.jobs), len(wanted), "runs"))
+    found = _run([plan(point, core, profile) for point in wanted], arguments.jobs)
     parts = found[: len(over_vlen)], found[len(over_vlen) :]
     write_whole(DOCS / "design_space.svg", design_space.picture(*parts, profile))
     write_whole(DOCS / "design_space.md", design_space.page(*parts, profile).encode())
@@ -123,8 +155,11 @@ def add(commands: Commands) -> None:
         )
     command.add_argument("--latency", type=several(real), metavar="NS,NS", help="of the memory")
     command.add_argument("--format", default="E4M3_B32", choices=FORMATS)
-    command.add_argument("--profile", default=PROFILE, metavar="NAME|FILE.toml")
-    command.add_argument("--core", default="default", metavar="NAME|FILE.toml")
+    add_machine(command, vlen=False)
+    command.add_argument(
+        "--axis", action="append", default=[], type=axis, metavar="FIELD=VALUE,VALUE",
+        help="any other field of the memory or the core, such as outstanding=8,16,32",
+    )  # fmt: skip
     command.add_argument("--jobs", type=number, default=1, metavar="N", help="processes (1)")
     command.add_argument(
         "--out", type=file_path, default=Path("build/sweep"), metavar="FOLDER",

@@ -14,6 +14,8 @@ from unmask.model.walk import walk
 from unmask.model.window import MOST_CYCLES, look
 from unmask.spec.commands.files import check_files, write_whole
 from unmask.spec.commands.options import file_path, number
+from unmask.spec.commands.run import ending
+from unmask.spec.encoding import Trap
 from unmask.spec.errors import UsageError
 
 if TYPE_CHECKING:
@@ -34,27 +36,32 @@ def trace(arguments: argparse.Namespace) -> int:
         check_files([arguments.program] if arguments.program else [], [out])
     source = source_of(arguments)
     total = walk(source.words).instructions
+    machine = source.machine()
     try:
-        window = look(source.machine(), first, end, lambda records: tracked(records, total))
+        window = look(machine, first, end, lambda records: tracked(records, total))
     except UsageError as error:
         raise UsageError(str(error), source.name) from None
     if not window.entries:
         raise UsageError(f"--from {first}: the run ends before it", source.name)
     if out is None:
         print(text(window, shutil.get_terminal_size((120, 24)).columns))
+    else:
+        title = f"{source.name}, {source.profile.title}, VLEN {source.core.vlen}"
+        picture = svg(window, title)
+        write_whole(out, (picture if out.suffix == ".svg" else page(picture, title)).encode())
+        print(f"{out}: {len(window.entries)} instructions, cycles {first} to {end}")
+    if window.last.cause is Trap.NONE:
         return 0
-    title = f"{source.name}, {source.profile.title}, VLEN {source.core.vlen}"
-    picture = svg(window, title)
-    write_whole(out, (picture if out.suffix == ".svg" else page(picture, title)).encode())
-    print(f"{out}: {len(window.entries)} instructions, cycles {first} to {end}")
-    return 0
+    print(ending(window.last, machine.order, machine.config))
+    return 1
 
 
 def add(commands: Commands) -> None:
     command = commands.add_parser(
         "trace",
         help="instructions, channels and lanes over cycles, as a picture",
-        description="Instructions, channels and lanes over cycles: on the terminal, or a picture.",
+        description="Instructions, channels and lanes over cycles: on the terminal, or a picture. "
+        "Exit code 1 if the run ends in a trap within them.",
     )
     add_program(command)
     add_step(command)

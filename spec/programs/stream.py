@@ -77,7 +77,7 @@ def once(step: Step) -> list[str]:
     ]
     return [
         "S_ADD_INT gp1, gp0, gp0",
-        *load(4, step.rows - behind),
+        *(load(4, step.rows - behind) if behind else []),
         f"S_ADDI_INT gp5, gp2, {-behind % 4}",  # in later steps too, gp2 goes on counting
         *load(6, step.tokens - step.rows),
         *loop("gpF", step.batch, batch_row),

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from fractions import Fraction
 
 SEGMENT = 32
 NEVER = 10**9
@@ -30,6 +31,27 @@ class Wires:
     closed: Callable[[int, int], bool]  # (channel, cycle): in refresh
 
 
+def noise(seed: int, stream: int, channel: int, ordinal: int) -> int:
+    """32 random bits: stream 0 and 1 for stalls, 2 and 3 for latencies, of reads and writes."""
+
+    def times(number: int, factor: int) -> int:
+        return number * factor % (1 << 32)
+
+    x = times(ordinal, 0x9E3779B1) + times(channel, 0x85EBCA6B)
+    x = (x + times(4 * seed + stream, 0x27D4EB2F)) % (1 << 32)
+    x = times(x ^ x >> 16, 0x7FEB352D)
+    x = times(x ^ x >> 15, 0x046CA68B)
+    return x ^ x >> 16
+
+
+def stalls(share: float, number: int) -> int:
+    """Cycles of a random stall: one more with probability `share`, at most 16, by 16 bits."""
+    gap, left = 0, Fraction(str(share))
+    while gap < 16 and number % (1 << 16) < int((1 << 16) * left ** (gap + 1)):
+        gap += 1
+    return gap
+
+
 @dataclass
 class Stripe:
     """What the lanes take together: a beat of each of some channels."""
@@ -43,10 +65,10 @@ class Stripe:
 
 @dataclass
 class Burst:
-    """An entry of a channel's list of addresses."""
+    """An entry of a channel's list of addresses; one without beats only takes a cycle."""
 
-    beats: list[int | None]  # of each beat the number among scale beats; None: an element beat
-    needs: int  # scale beats that must fit before it goes out: freed + ring >= needs; 0: none
+    beats: list[int | None]  # of each beat its place in the ring; None: an element beat
+    needs: int  # places that must be there before it goes out: freed + ring >= needs; 0: none
     from_cycle: int
     sent: int = NEVER
 
@@ -119,16 +141,20 @@ class ReadMachine:
             for segment, numbers in segments.items()
         }
         known: dict[int, int] = {}
+        if block:  # a channel's scale beats have their places in its own part of the ring
+            self.asked += (scale // wires.beat - self.asked) % wires.channels
         for segment, numbers in segments.items():
             new = sorted(scale_beats[segment] - set(known))
             for beat in new:
                 known[beat] = self.asked
                 self.asked += 1
+            needs = self.asked if block else 0
             for channel, part in enumerate(self.channels):
+                listed = len(part.todo)
                 mine = [beat for beat in new if beat % wires.channels == channel]
                 for run in runs(mine, wires):
                     numbered: list[int | None] = [known[beat] for beat in run]
-                    part.todo.append(Burst(numbered, self.asked, cycle))
+                    part.todo.append(Burst(numbered, needs, cycle))
                 elements = sorted(
                     {
                         byte // wires.beat
@@ -138,7 +164,9 @@ class ReadMachine:
                     }
                 )
                 for run in runs(elements, wires):
-                    part.todo.append(Burst([None] * len(run), 0, cycle))
+                    part.todo.append(Burst([None] * len(run), needs, cycle))
+                if len(part.todo) == listed:
+                    part.todo.append(Burst([], needs, cycle))
             later = set().union(*(scale_beats[s] for s in segments if s > segment))
             kept = [known[beat] for beat in known if beat in later]
             for number in numbers:
@@ -164,10 +192,14 @@ class ReadMachine:
 
     def _address(self, number: int, cycle: int) -> Callable[[], None]:
         wires, part = self.wires, self.channels[number]
-        if not part.todo or len(part.flying) >= wires.outstanding:
+        if not part.todo:
             return _nothing
         burst = part.todo[0]
         if cycle < burst.from_cycle or (burst.needs and self.freed + wires.ring < burst.needs):
+            return _nothing
+        if not burst.beats:
+            return lambda: _drop(part.todo)
+        if len(part.flying) >= wires.outstanding:
             return _nothing
 
         def change() -> None:
@@ -244,6 +276,11 @@ def _nothing() -> None:
     """Registers keep what they hold."""
 
 
+def _drop(todo: deque[Burst]) -> None:
+    """Go on to the next entry."""
+    todo.popleft()
+
+
 @dataclass
 class Writing:
     """One AXI master's write side. Beats in the FIFO carry the number of their burst."""
@@ -267,14 +304,19 @@ class WriteMachine:
         self.wires = wires
         self.channels = [Writing() for _ in range(wires.channels)]
         self.stripes: deque[tuple[dict[int, bool], int]] = deque()  # channel -> begins a burst
-        self.slices = 0
+        self.steps = 0  # cycles spent on the stripe in front
         self.start = NEVER
 
-    def enqueue(self, regions, slice_bytes: int, cycle: int) -> None:
-        """A store that issues in this cycle: its first slice comes six cycles later."""
+    def enqueue(self, regions, ahead: int, cycle: int) -> None:
+        """A store that issues in this cycle: its first slice comes six cycles later, and `ahead`.
+
+        Args:
+            regions: (first, end, slice bytes, cycles of a slice) each.
+            ahead: rows that are read before the first block's scale is known.
+        """
         wires = self.wires
-        self.start = cycle + 6
-        for first, end in regions:
+        self.start = cycle + 6 + ahead
+        for first, end, slice_bytes, pace in regions:
             stripes: dict[int, set[int]] = {}
             for byte in range(first, end):
                 stripes.setdefault(byte // (wires.channels * wires.beat), set()).add(byte)
@@ -283,7 +325,8 @@ class WriteMachine:
                 mine = sorted({byte // wires.beat % wires.channels for byte in held})
                 begins = {c: c not in begun or number % wires.burst == 0 for c in mine}
                 begun.update(mine)
-                self.stripes.append((begins, len({byte // slice_bytes for byte in held})))
+                slices = len({byte // slice_bytes for byte in held})
+                self.stripes.append((begins, pace * slices))
             # A burst ends where the region does: the next beat of the channel begins another.
 
     def idle(self, cycle: int) -> bool:
@@ -304,16 +347,16 @@ class WriteMachine:
     def _lanes(self, cycle: int) -> Callable[[], None]:
         if not self.stripes or cycle < self.start:
             return _nothing
-        begins, slices = self.stripes[0]
+        begins, steps = self.stripes[0]
         full = any(len(self.channels[c].fifo) >= self.wires.fifo for c in begins)
-        if self.slices + 1 == slices and full:
+        if self.steps + 1 == steps and full:
             return _nothing
 
         def change() -> None:
-            self.slices += 1
-            if self.slices < slices:
+            self.steps += 1
+            if self.steps < steps:
                 return
-            self.slices = 0
+            self.steps = 0
             self.stripes.popleft()
             for c, fresh in begins.items():
                 part = self.channels[c]
@@ -401,7 +444,7 @@ def write_all(wires: Wires, transfers, limit: int = 200_000) -> tuple[list[int],
     """Cycles in which stores issue, and in which their last answers come.
 
     Args:
-        transfers: (delay, regions, slice bytes) each.
+        transfers: (delay, regions, rows read ahead) each.
     """
     machine = WriteMachine(wires)
     issues: list[int] = []
@@ -416,8 +459,8 @@ def write_all(wires: Wires, transfers, limit: int = 200_000) -> tuple[list[int],
             ends.append(max(at for part in machine.channels for at in part.answers.values()))
             free = ends[-1] + 2  # completes in the cycle after, the next one issues behind that
         if len(ends) == number and number < len(transfers) and cycle >= max(reached, free):
-            delay, regions, slice_bytes = transfers[number]
-            machine.enqueue(regions, slice_bytes, cycle)
+            delay, regions, ahead = transfers[number]
+            machine.enqueue(regions, ahead, cycle)
             issues.append(cycle)
             reached = cycle + delay
     return issues, ends

@@ -23,7 +23,7 @@ from unmask.spec import isa
 from unmask.spec.instructions.memory import Layout
 from unmask.spec.machine import Access
 from unmask.spec.mx import E4M3
-from unmask.tests.model.bus_machine import Wires, read_all, write_all
+from unmask.tests.model.bus_machine import Wires, noise, read_all, stalls, write_all
 
 STREAM, STORE = isa.BY_MNEMONIC["H_RED_SM"], isa.BY_MNEMONIC["H_ST_INT"]
 TAIL = 3 + 7 + 2 * 1  # of a stream with two lanes
@@ -50,7 +50,7 @@ def buses(draw: st.DrawFn) -> tuple[Bus, float]:
         burst=draw(st.sampled_from([1, 2, 4, 16, 32])),
         outstanding=draw(st.sampled_from([1, 2, 3, 16])),
         fifo=draw(st.sampled_from([1, 2, 3, 16])),
-        ring=4 * channels + 2 + draw(st.integers(0, 9) | st.just(200)),
+        ring=5 * channels + 1 + draw(st.integers(0, 9) | st.just(200)),
         latency=draw(st.sampled_from([1, 2, 7, 40])),
         jitter=draw(st.sampled_from([0, 0, 1, 30])),
         cycles=cycles,
@@ -83,12 +83,16 @@ def drawn(draw: st.DrawFn) -> Drawn:
     return Drawn(bus, stall, transfers)
 
 
-def wires_of(bus: Bus, stall: float, stream: int) -> Wires:
-    side = kernel.side(bus, stall)
+READ, WRITE = 0, 1  # streams of random stalls; those of latencies are 2 and 3
 
+
+def wires_of(bus: Bus, stall: float, stream: int) -> Wires:
     def gap(channel: int, ordinal: int) -> int:
         evenly = (ordinal + 1) * bus.cycles // bus.beats - ordinal * bus.cycles // bus.beats - 1
-        return evenly + int(kernel.stall_of(side.cuts, bus.seed, stream, channel, ordinal))
+        return evenly + stalls(stall, noise(bus.seed, stream, channel, ordinal))
+
+    def latency(channel: int, ordinal: int) -> int:
+        return bus.latency + noise(bus.seed, stream + 2, channel, ordinal) % (bus.jitter + 1)
 
     def closed(channel: int, cycle: int) -> bool:
         if not bus.refresh_cycles:
@@ -104,9 +108,23 @@ def wires_of(bus: Bus, stall: float, stream: int) -> Wires:
         bus.fifo,
         bus.ring,
         gap,
-        lambda channel, ordinal: int(kernel.latency_of(bus, stream, channel, ordinal)),
+        latency,
         closed,
     )
+
+
+def test_what_is_random():
+    """Numbers that hardware must give too."""
+    places = [(0, 0, 0, 0), (0, 0, 0, 1), (0, 1, 0, 1), (0, 0, 1, 1), (5, 3, 31, 123_456)]
+    wanted = [0x00000000, 0x6D523710, 0x3BF15977, 0xC3FCAF5C, 0xFAD8984E]
+    assert [kernel.drawn(*place) for place in places] == wanted
+    assert [noise(*place) for place in places] == wanted
+    bus = Bus(2, 8, 16, 4, 4, 64, 10, 7, 1, 1, 1, 0, 0, 3)
+    found = [kernel.latency_of(bus, kernel.READ, 1, k) for k in range(12)]
+    assert found == [11, 17, 14, 16, 11, 11, 13, 16, 17, 14, 13, 17]
+    cuts = kernel.side(bus, 0.7).cuts
+    found = [kernel.stall_of(cuts, 3, kernel.WRITE, 1, k) for k in range(20)]
+    assert found == [5, 1, 0, 0, 4, 1, 3, 4, 0, 0, 1, 0, 0, 0, 2, 0, 1, 0, 0, 0]
 
 
 @cache
@@ -153,27 +171,25 @@ def test_reads_are_what_the_hardware_does(case):
         )
         for delay, pieces, layout, lanes in case.transfers
     ]
-    wanted = read_all(wires_of(case.bus, case.stall, kernel.READ), transfers, TAIL)
+    wanted = read_all(wires_of(case.bus, case.stall, READ), transfers, TAIL)
     assert modelled(case, STREAM, Memory(case.bus, case.stall)) == wanted
 
 
 @settings(max_examples=100)
 @given(case=drawn())
 def test_writes_are_what_the_hardware_does(case):
-    transfers = [
-        (
-            delay,
-            [
-                part
-                for p in pieces
-                for part in ((p.first, p.end), (p.scale, p.scale_end))
-                if part[0] < part[1]
-            ],
-            min(lanes * layout.size, case.bus.channels * case.bus.beat),
-        )
-        for delay, pieces, layout, lanes in case.transfers
-    ]
-    wanted = write_all(wires_of(case.bus, case.stall, kernel.WRITE), transfers)
+    transfers = []
+    for delay, pieces, layout, lanes in case.transfers:
+        stripe = case.bus.channels * case.bus.beat
+        pace = max(1, layout.block // lanes)  # rows of a block
+        scales = min(max(1, lanes // layout.block), stripe)
+        regions = []
+        for p in pieces:
+            regions.append((p.first, p.end, min(lanes * layout.size, stripe), 1))
+            if p.scale < p.scale_end:
+                regions.append((p.scale, p.scale_end, scales, pace))
+        transfers.append((delay, regions, pace - 1 if layout.element else 0))
+    wanted = write_all(wires_of(case.bus, case.stall, WRITE), transfers)
     assert modelled(case, STORE, Memory(case.bus, case.stall)) == wanted
 
 
@@ -201,20 +217,26 @@ def seen(case: Drawn, row, patch: MonkeyPatch) -> tuple[list[list[int]], ...]:
     """Of each channel the cycles of its beats, of its addresses, and of the ends of its bursts."""
     module = interpreted()
     last: Any = Recorded(case.bus.channels)
-    address: Any = Recorded(case.bus.channels)
+    addresses: list[list[int]] = [[] for _ in range(case.bus.channels)]
     ends: list[list[int]] = [[] for _ in range(case.bus.channels)]
-    close = module.close_burst
+    open_burst, close_burst = module.open_burst, module.close_burst
 
-    def watched(bus, side, channel, cycle):
-        close(bus, side, channel, cycle)
+    def opened(bus, side, channel, earliest):
+        cycle = open_burst(bus, side, channel, earliest)
+        addresses[channel].append(int(cycle))
+        return cycle
+
+    def closed(bus, side, channel, cycle):
+        close_burst(bus, side, channel, cycle)
         ends[channel].append(int(cycle))
 
-    patch.setattr(module, "close_burst", watched)
+    patch.setattr(module, "open_burst", opened)
+    patch.setattr(module, "close_burst", closed)
     memory = Memory(case.bus, case.stall, module)
-    memory.reads = memory.reads._replace(last=last, address=address)
-    memory.writes = memory.writes._replace(last=last, address=address)
+    memory.reads = memory.reads._replace(last=last)
+    memory.writes = memory.writes._replace(last=last)
     modelled(case, row, memory)
-    return last.past, address.past, ends
+    return last.past, addresses, ends
 
 
 def beats_needed(case: Drawn, channel: int) -> int:

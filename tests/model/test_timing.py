@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from unmask.model.machine import Model, Timed
+from unmask.model.machine import Model, Timed, at_once
 from unmask.model.memory import Memory, Piece
 from unmask.model.outline import Outline
-from unmask.model.run import run_timed
+from unmask.model.run import Floor, prepared, run_timed
 from unmask.model.settings import Core, Profile
 from unmask.spec import isa
 from unmask.spec.assembler import assemble
@@ -58,6 +59,35 @@ def test_every_instruction_does_what_the_specification_says(row, data):
     spec, model = scene.machine(EACH), placed(scene)
     assert [timed.record for timed in model.trace()] == list(spec.run())
     assert model.state.snapshot() == spec.state.snapshot()
+
+
+# A program that ends with it, on `CONFIG`'s core with the last beat of HBM refused.
+CAUSES = {
+    Trap.ILLEGAL: "S_ADDI_INT gp1, gp0, 1",  # past its end
+    Trap.LOOP: "C_LOOP_START gp1, 2\nC_LOOP_END gp2",
+    Trap.MISALIGNED: "S_ADDI_INT gp1, gp0, 1\nV_EXP_V gp0, gp1, 0",
+    Trap.LENGTH: "S_LUI_INT gp1, 4000\nC_SET_CSR VL, gp1\nV_RED_SM gp0, gp0, gp0, 0",
+    Trap.RANGE: "S_LUI_INT gp1, 4000\nS_LD_INT gp2, gp1, 0",
+    Trap.OVERLAP: "C_SET_CSR VL, gp0, 20\nS_ADDI_INT gp1, gp0, 8\nV_EXP_V gp0, gp1, 0",
+    Trap.WINDOW: "S_LUI_INT gp1, 4000\nS_ADDI_INT gp2, gp0, 1\nH_LD_INT gp0, gp1, a0, gp2",
+    Trap.FATAL: "S_ADDI_INT gp2, gp0, 1\nH_LD_INT gp0, gp0, a0, gp2\nC_BREAK",
+}
+
+
+def test_every_cause_is_the_specification_s():
+    assert set(CAUSES) == set(Trap) - {Trap.NONE}
+    for cause, text in CAUSES.items():
+        faulty = [(0, CONFIG.beat_bytes)]
+        spec = Machine(assemble(text), CONFIG, EACH, faulty=faulty)
+        model = Model(assemble(text), CONFIG, faulty=faulty)
+        outline = Outline(assemble(text), CONFIG, Memory(at_once(CONFIG)), faulty)
+        wanted = list(spec.run())
+        assert wanted[-1].cause is cause
+        for made in (model, outline):
+            timed = list(made.trace())
+            assert [x.record for x in timed] == wanted
+            assert made.state.snapshot() == spec.state.snapshot()
+            assert len(timed) < 2 or timed[-1].issue > timed[-2].complete
 
 
 @settings(max_examples=60)
@@ -230,6 +260,44 @@ def test_a_transfer_of_nothing_is_over_at_once():
     assert traced(text) == [(n, n, n) for n in (1, 2, 3, 4)]
 
 
+def test_words_go_through_the_lanes_one_by_one():
+    """Four of them: address 4, two beats of two in 104 and 105, slices 105 to 108, there in 113."""
+    text = "S_ADDI_INT gp1, gp0, 4\nH_LD_INT gp0, gp0, a0, gp1\nC_BREAK"
+    assert traced(text)[1] == (2, 2, 113)
+
+
+@pytest.mark.parametrize(
+    ("loaded", "stored", "memory", "lanes"), [(4, 20, 10, 4), (20, 4, 10, 20), (4, 4, 2, 4)]
+)
+def test_the_floor_is_the_greater_of_what_each_part_takes(loaded, stored, memory, lanes):
+    """Bytes of words over 8 bytes a cycle, reads or writes; lanes take a word a cycle, in."""
+    text = f"S_ADDI_INT gp1, gp0, {loaded}\nH_LD_INT gp0, gp0, a0, gp1\n"
+    text += f"S_ADDI_INT gp1, gp0, {stored}\nH_ST_INT gp0, gp0, a0, gp1\nC_BREAK"
+    run = run_timed(assemble(text), Core(vlen=8), SLOW, hbm_bytes=4096)
+    assert run.floor == Floor(Fraction(memory), Fraction(lanes))
+    assert run.floor.cycles == max(memory, lanes)
+    assert run.ratio == run.cycles / max(memory, lanes)
+
+
+def test_the_floor_counts_scales_and_the_rate():
+    """64 elements in blocks of 32: 66 bytes each way, at 4 bytes a cycle, 8 lanes."""
+    text = "C_SET_CSR VL, gp0, 64\nC_SET_CSR FMT0, gp0, 1\nS_ADDI_INT gp2, gp0, 256\n"
+    text += "C_SET_SCALE_REG gp2\nH_PREFETCH_V gp0, gp0, a0, 0, 0\nC_BREAK"
+    half = replace(SLOW, gigabytes_per_second=4)
+    run = run_timed(assemble(text), Core(vlen=8), half, hbm_bytes=4096)
+    assert run.floor == Floor(Fraction(66, 4), Fraction(8))
+    text = text.replace("H_PREFETCH_V", "H_STORE_V")
+    run = run_timed(assemble(text), Core(vlen=8), half, hbm_bytes=4096)
+    assert run.floor == Floor(Fraction(66, 4), Fraction(0))
+
+
+@pytest.mark.parametrize(("size", "behind"), [(100, 8192), (20_000, 32_768)])
+def test_memory_holds_the_image_and_what_is_asked_for(size, behind):
+    image = {"hbm": np.zeros(8192, np.uint8)}
+    made = prepared(assemble("C_BREAK"), Core(vlen=8), SLOW, image, hbm_bytes=size)
+    assert made.config.hbm_bytes == behind
+
+
 # -- without data --
 
 
@@ -243,6 +311,7 @@ def test_a_transfer_of_nothing_is_over_at_once():
         ("S_SM_MAX f1, gp1", "gp1"),
         ("S_ADD_INT gp2, gp1, gp1\nH_RED_SM gp2, gp0, a0, gp0, BF16, 1", "gp2"),
         ("C_SET_ADDR_REG a1, gp1, gp0\nH_RED_SM gp0, gp0, a1, gp0, BF16, 1", "a1"),
+        ("C_SET_ADDR_REG a0, gp1, gp0\nH_RED_SM gp0, gp0, a0, gp0, BF16, 1", "a0"),
     ],
 )
 @pytest.mark.parametrize("source", ["S_LD_INT gp1, gp0, 3", "S_SM_KEY gp1, gp0"])
