@@ -11,16 +11,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from unmask.ci.task import FAIL, PASS, Result
 from unmask.proofs import registry
-from unmask.proofs.engine import ledger, yosys
+from unmask.proofs.engine import gates, ledger, yosys
 from unmask.proofs.engine.record import PROVEN
 from unmask.spec import binding as bindings
 from unmask.spec import command, isa
+from unmask.spec.contracts import sequenced
+from unmask.spec.contracts.sequenced import Size
 from unmask.spec.manual import pages, published_error
 from unmask.spec.state import Config
 from unmask.tests.certificates import sweep
-from unmask.tests.cosim import jobs
+from unmask.tests.cosim import jobs, read_jobs, stream_jobs, write_jobs
 from unmask.tests.cosim.paths import ROOT, RTL
 from unmask.tests.cosim.runner import CORE_FILES, Job, explain, simulate
 from unmask.tests.quality import bugs
@@ -152,6 +156,23 @@ def lint_unit(path: Path, swap: Swap, strict: bool) -> Result:
     return Result(PASS, len(sizes), "modules")
 
 
+def sequenced_design(name: str, size: Size, swap: Swap) -> yosys.Design:
+    """A unit with memory ports of its own."""
+    unit = sequenced.UNITS[name]
+    files = jobs.swapped(tuple(RTL / file for file in unit.files), swap)
+    return yosys.Design(files, unit.top, unit.parameters(size), (RTL,))
+
+
+def lint_sequenced(name: str, sizes: Sequence[int], swap: Swap) -> Result:
+    """A unit with memory ports of its own, at several numbers of lanes."""
+    for vlen in sizes:
+        design = sequenced_design(name, jobs.sequenced_size(vlen), swap)
+        _yosys_check(design)
+        if found := _verilator_lint(design.files, (RTL,), design.top, design.parameters):
+            return Result(FAIL, 0, "modules", f"{name} at {vlen} lanes:\n{found}")
+    return Result(PASS, len(sizes), "modules")
+
+
 def core_design(config: Config, swap: Swap) -> yosys.Design:
     """Our core with the sizes of a configuration."""
     return yosys.Design(
@@ -171,6 +192,23 @@ def lint_core(vlen: int, swap: Swap) -> Result:
     if found:
         return Result(FAIL, 0, "modules", f"core at VLEN {vlen}:\n{found}")
     return Result(PASS, len(design.files), "modules")
+
+
+def _stream_design(name: str, swap: Swap) -> yosys.Design:
+    """The write engine at one of its sizes, or the host interface."""
+    unit = stream_jobs.UNITS[name]
+    files = jobs.swapped(unit.files, swap)
+    return yosys.Design(files, unit.top, unit.parameters, (RTL,), unit.macros)
+
+
+def lint_stream(names: Sequence[str], swap: Swap) -> Result:
+    """The write engine at several sizes, or the host interface."""
+    for name in names:
+        design = _stream_design(name, swap)
+        _yosys_check(design)
+        if found := _verilator_lint(design.files, (RTL,), design.top, design.parameters):
+            return Result(FAIL, 0, "modules", f"{name}:\n{found}")
+    return Result(PASS, len(names), "modules")
 
 
 def header() -> Result:
@@ -233,6 +271,26 @@ def unit_cosim(path: Path, lanes: int, simulator: str, examples: int, swap: Swap
     return _simulated(jobs.unit_job(bindings.load(path), lanes, simulator, examples, swap))
 
 
+def sequenced_cosim(name: str, size: Size, simulator: str, examples: int, swap: Swap) -> Result:
+    """A unit with memory ports of its own, instruction by instruction, against the machine."""
+    return _simulated(jobs.sequenced_job(sequenced.UNITS[name], size, simulator, examples, swap))
+
+
+def stream_cosim(name: str, simulator: str, examples: int, swap: Swap) -> Result:
+    """The write engine at one of its sizes, or the host interface, on drawn cases."""
+    return _simulated(stream_jobs.UNITS[name].job(name, simulator, examples, swap))
+
+
+def write_slave(simulator: str, examples: int) -> Result:
+    """The write engine on a slave of cocotbext-axi."""
+    return _simulated(write_jobs.slave_job(simulator, examples))
+
+
+def read_slave(simulator: str, examples: int) -> Result:
+    """The read engine on a slave model that is not ours."""
+    return _simulated(read_jobs.slave_job(simulator, examples))
+
+
 def core_cosim(simulator: str, examples: int, swap: Swap, config: Config) -> Result:
     """The core on drawn programs, in lockstep."""
     return _simulated(jobs.core_job(simulator, examples, config, swap))
@@ -254,14 +312,60 @@ def _synthesise(design: yosys.Design, out: Path) -> Result:
     return Result(PASS, facts["total"], "cells", facts=facts, files=_digest(out))
 
 
+def _with_macros(binding: bindings.Binding, lanes: int) -> yosys.Design:
+    return replace(yosys.Design.of(binding, lanes), macros=binding.macros)
+
+
 def synthesis(path: Path, lanes: int, out: Path) -> Result:
     """A unit to generic gates."""
-    return _synthesise(yosys.Design.of(bindings.load(path), lanes), out)
+    return _synthesise(_with_macros(bindings.load(path), lanes), out)
+
+
+def sequenced_synthesis(name: str, size: Size, out: Path) -> Result:
+    """A unit with memory ports of its own to generic gates."""
+    return _synthesise(sequenced_design(name, size, {}), out)
+
+
+def stream_synthesis(name: str, out: Path) -> Result:
+    """The write engine at one of its sizes, or the host interface, to generic gates."""
+    return _synthesise(_stream_design(name, {}), out)
+
+
+# Parts of the core that have no binding and no bench of their own, at the netlist core's sizes.
+CORE_PARTS: Mapping[str, Mapping[str, int]] = {
+    "frontend/unmask_control": {"PROGRAM_WORDS": 64},
+    "frontend/unmask_csrs": {"VLEN": 4},
+    "frontend/unmask_decode": {},
+    "frontend/unmask_loop_stack": {"DEPTH": 2, "PC_BITS": 7},
+    "frontend/unmask_retire": {"VLEN": 4, "VECTOR_ROWS": 8, "PC_BITS": 7},
+    "frontend/unmask_trap_check": {
+        "VLEN": 4, "VECTOR_ROWS": 8, "FP_WORDS": 16, "KEY_WORDS": 16, "INT_WORDS": 16,
+    },
+    "memory/unmask_vector_sram": {"VLEN": 4, "ROWS": 8},
+    "scalar/unmask_registers": {},
+    "softmax/unmask_states": {},
+    "vector/unmask_strip": {"VLEN": 4, "ROWS": 8},
+}  # fmt: skip
+
+
+def core_wiring() -> yosys.Design:
+    """The core at its smallest, all modules that it is made of left as macros."""
+    text = (RTL / "unmask_core.v").read_text(encoding="utf-8")
+    modules = re.findall(r"^    (unmask_\w+) (?:#\(|\w+ \()", text, re.MULTILINE)
+    return replace(core_design(jobs.NETLIST_CORE, {}), macros=tuple(dict.fromkeys(modules)))
 
 
 def core_synthesis(out: Path) -> Result:
-    """The core, its SRAMs left as macros."""
-    return _synthesise(core_design(jobs.NETLIST_CORE, {}), out)
+    """What is in the core between its modules, to gates."""
+    return _synthesise(core_wiring(), out)
+
+
+def core_part(name: str, out: Path) -> Result:
+    """A part of the core to gates, which equal its RTL."""
+    files = (RTL / f"{name}.v", RTL / "memory" / "unmask_sram.v")
+    design = yosys.Design(files, files[0].stem, CORE_PARTS[name], (RTL,), ("unmask_sram",))
+    _synthesise(design, out)
+    return _equivalence(design, out, INDUCTION_MARGIN)
 
 
 def _equivalence(gold: yosys.Design, out: Path, depth: int) -> Result:
@@ -275,18 +379,67 @@ def equivalence(path: Path, lanes: int, out: Path) -> Result:
     """A unit's netlist equals its RTL."""
     binding = bindings.load(path)
     depth = binding.cycles(lanes) + INDUCTION_MARGIN
-    return _equivalence(yosys.Design.of(binding, lanes), out, depth)
+    return _equivalence(_with_macros(binding, lanes), out, depth)
+
+
+def macro_equivalence(path: Path, out: Path) -> Result:
+    """A combinational module of few inputs to gates, which equal its RTL on all their values."""
+    rtl = yosys.Design((path,), path.stem)
+    made = _synthesise(rtl, out)
+    modules = [gates.Gates.of(design, {}) for design in (rtl, yosys.Design((out,), path.stem))]
+    widths = {name: len(bits) for name, bits in modules[0].inputs.items()}
+    cases = 1 << sum(widths.values())
+    values, inputs = np.arange(cases), {}
+    for name, width in widths.items():
+        inputs[name] = gates.bits_of(values & ((1 << width) - 1), width)
+        values = values >> width
+    gold, gate = (module.step((), inputs)[0] for module in modules)
+    wrong = [name for name in gold if not np.array_equal(gold[name], gate[name])]
+    if wrong or gold.keys() != gate.keys() or any(module.flip_flops for module in modules):
+        return Result(FAIL, cases, "cases", f"{path.stem}: outputs that differ: {wrong}")
+    return Result(PASS, cases, "cases", facts=made.facts)
+
+
+def sequenced_equivalence(name: str, size: Size, out: Path) -> Result:
+    """The netlist of a unit with memory ports of its own equals its RTL."""
+    return _equivalence(sequenced_design(name, size, {}), out, 2 * INDUCTION_MARGIN)
+
+
+def stream_equivalence(name: str, out: Path) -> Result:
+    """The netlist of the write engine, or of the host interface, equals its RTL."""
+    return _equivalence(_stream_design(name, {}), out, stream_jobs.UNITS[name].depth)
+
+
+def read_part(name: str, out: Path) -> Result:
+    """A part of the read engine to gates, which equal its RTL."""
+    design = read_jobs.part(name)
+    _synthesise(design, out)
+    return _equivalence(design, out, 2)
 
 
 def core_equivalence(out: Path) -> Result:
-    """The core's netlist equals its RTL."""
-    return _equivalence(core_design(jobs.NETLIST_CORE, {}), out, 2 * INDUCTION_MARGIN)
+    """The netlist of what is between the core's modules equals its RTL."""
+    return _equivalence(core_wiring(), out, 2 * INDUCTION_MARGIN)
 
 
 def netlist_cosim(path: Path, lanes: int, simulator: str, examples: int, out: Path) -> Result:
     """The unit's cosimulation, unchanged, on its netlist."""
     job = jobs.unit_job(bindings.load(path), lanes, simulator, examples)
     return _simulated(jobs.on_netlist(job, out))
+
+
+def sequenced_netlist_cosim(
+    name: str, size: Size, simulator: str, examples: int, out: Path
+) -> Result:
+    """The cosimulation of a unit with memory ports of its own, unchanged, on its netlist."""
+    job = jobs.sequenced_job(sequenced.UNITS[name], size, simulator, examples)
+    return _simulated(jobs.on_netlist(job, out))
+
+
+def stream_netlist_cosim(name: str, simulator: str, examples: int, out: Path) -> Result:
+    """The cosimulation of the write engine, or of the host interface, on its netlist."""
+    unit = stream_jobs.UNITS[name]
+    return _simulated(unit.on_netlist(unit.job(name, simulator, examples), out))
 
 
 def core_netlist_cosim(simulator: str, examples: int, out: Path) -> Result:
@@ -313,6 +466,10 @@ def demo_names(bug: bugs.Bug) -> set[str]:
         elif kind == "unit":
             lanes = bugs.LANES if bugs.binding_named(argument).lanes_parameter else 1
             names.add(f"{jobs.quick_simulator()} {argument} lanes {lanes}")
+        elif kind in ("write", "host"):
+            names.add(f"icarus {check}")
+        elif kind == "sequenced":
+            names.add(f"{jobs.quick_simulator()} {argument} VLEN {bugs.SEQUENCED_LANES}")
         else:
             names.add(f"{jobs.quick_simulator()} core")
     return names

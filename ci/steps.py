@@ -13,8 +13,10 @@ from pathlib import Path
 from unmask.ci import checks
 from unmask.ci.task import Task
 from unmask.spec import binding as bindings
-from unmask.tests.cosim.jobs import quick_simulator
+from unmask.spec.contracts.sequenced import UNITS as SEQUENCED_UNITS
+from unmask.tests.cosim.jobs import SEQUENCED_NETLIST, quick_simulator, sequenced_size
 from unmask.tests.cosim.paths import BUILD, ROOT
+from unmask.tests.cosim.read_jobs import PARTS as READ_PARTS
 from unmask.tests.cosim.runner import available
 from unmask.tests.mutants import MODULES as MUTATED
 from unmask.tests.quality.bugs import EXAMPLES
@@ -41,6 +43,32 @@ CORE_EXAMPLES = {"verilator": 400, "icarus": 60}
 VOCABULARY = 126_464  # LLaDA-8B
 REAL_ROWS = 9  # each family of rows once
 NETLIST_EXAMPLES = 150
+# Units with memory ports of their own: simulator -> VLEN, examples (whole instructions, so fewer).
+SEQUENCED = {"icarus": (2, 40), "verilator": (8, 80)}
+SEQUENCED_LINT = (2, 8, 64, 2048)
+SEQUENCED_NETLIST_EXAMPLES = 25
+# Write engine and host interface: (unit, simulator, examples); each takes tens of transfers.
+STREAM_COSIM = (
+    ("write 1x64", "icarus", 25),
+    ("write 1x512", "icarus", 15),
+    ("write 2x64", "icarus", 20),
+    ("write 32x64", "icarus", 6),
+    ("write 4x128", "verilator", 100),
+    ("host", "icarus", 40),
+    ("read 1x64", "icarus", 30),
+    ("read 1x512", "icarus", 15),
+    ("read 2x64", "icarus", 25),
+    ("read 32x64", "icarus", 5),
+    ("read 4x128", "verilator", 150),
+)
+STREAM_LINT = (
+    ("write 1x64", "write 4x128", "write 32x64", "write 2x64"),
+    ("host",),
+    ("read 1x64", "read 1x512", "read 2x64", "read 4x128", "read 32x64"),
+)
+READ_NETLIST = "read netlist"  # its parts are proven equal, not the whole: that takes minutes
+STREAM_NETLISTS = ("write netlist", "host", READ_NETLIST)
+STREAM_NETLIST_EXAMPLES = 12
 
 
 @dataclass(frozen=True)
@@ -102,6 +130,11 @@ def _lint(scope: Scope) -> list[Task]:
         for binding in scope.bindings
     ]
     if scope.own:
+        tasks += [
+            Task("lint", f"lint {name}", checks.lint_sequenced,
+                 (name, SEQUENCED_LINT, dict(scope.swap)), (*PROOFS, "rtl", *scope.swap.values()))
+            for name in SEQUENCED_UNITS
+        ]  # fmt: skip
         core = [
             Task("lint", f"lint core VLEN {vlen}", checks.lint_core, (vlen, dict(scope.swap)),
                  (*PROOFS, "rtl", *scope.swap.values()))
@@ -109,6 +142,16 @@ def _lint(scope: Scope) -> list[Task]:
         ]  # fmt: skip
         tasks += [
             *core,
+            *(
+                Task(
+                    "lint",
+                    f"lint {names[0].split()[0]}",
+                    checks.lint_stream,
+                    (names, dict(scope.swap)),
+                    (*PROOFS, "rtl", "tests/cosim/write_jobs.py", *scope.swap.values()),
+                )
+                for names in STREAM_LINT
+            ),
             Task("lint", "Verilog header", checks.header, (), (*SPEC, "rtl")),
             Task("lint", "ISA manual", checks.manual, (), (*SPEC, "ci/checks.py")),
         ]
@@ -182,6 +225,44 @@ def _theorem_sources(
 
 
 def _unit_cosim(scope: Scope) -> list[Task]:
+    own = _sequenced_cosim(scope) + _stream_cosim(scope) if scope.own else []
+    return _bound_cosim(scope) + own
+
+
+def _sequenced_cosim(scope: Scope) -> list[Task]:
+    return [
+        Task(
+            "unit cosimulation",
+            f"{simulator} {name} VLEN {vlen}",
+            checks.sequenced_cosim,
+            (name, sequenced_size(vlen), simulator, examples, dict(scope.swap)),
+            (*COSIM, "rtl", *scope.swap.values()),
+        )
+        for name in SEQUENCED_UNITS
+        for simulator, (vlen, examples) in SEQUENCED.items()
+    ]
+
+
+def _stream_cosim(scope: Scope) -> list[Task]:
+    needs: tuple[str | Path, ...] = (*COSIM, "rtl", *scope.swap.values())
+    tasks = [
+        Task("unit cosimulation", f"{simulator} {name}", checks.stream_cosim,
+             (name, simulator, examples, dict(scope.swap)), needs, cost=15)
+        for name, simulator, examples in STREAM_COSIM
+    ]  # fmt: skip
+    if not scope.swap:
+        tasks.append(
+            Task("unit cosimulation", "icarus write on a foreign slave", checks.write_slave,
+                 ("icarus", 15), needs)
+        )  # fmt: skip
+        tasks.append(
+            Task("unit cosimulation", "icarus read on a foreign slave", checks.read_slave,
+                 ("icarus", 15), needs)
+        )  # fmt: skip
+    return tasks
+
+
+def _bound_cosim(scope: Scope) -> list[Task]:
     return [
         Task(
             "unit cosimulation",
@@ -249,6 +330,18 @@ def _synthesis(scope: Scope) -> list[Task]:
         for module, (binding, lanes) in _modules(scope).items()
     ]  # fmt: skip
     if scope.own:
+        tasks += [
+            Task("synthesis", f"synthesis {name}", checks.stream_synthesis,
+                 (name, netlist(name.replace(" ", "_"), 2)),
+                 (*PROOFS, "rtl", "tests/cosim/write_jobs.py"))
+            for name in STREAM_NETLISTS
+        ]  # fmt: skip
+        tasks += [
+            Task("synthesis", f"synthesis {name}", checks.sequenced_synthesis,
+                 (name, SEQUENCED_NETLIST, netlist(name, SEQUENCED_NETLIST.config.vlen)),
+                 (*PROOFS, "rtl"))
+            for name in SEQUENCED_UNITS
+        ]  # fmt: skip
         tasks.append(
             Task("synthesis", "synthesis core", checks.core_synthesis, (netlist("core", 4),),
                  (*PROOFS, "rtl"), cost=120)
@@ -264,7 +357,40 @@ def _equivalence(scope: Scope) -> list[Task]:
              (f"synthesis {module}",))
         for module, (binding, lanes) in _modules(scope).items()
     ]  # fmt: skip
+    macros = {
+        file.stem: file
+        for binding in scope.bindings
+        for file in binding.files
+        if file.stem in binding.macros
+    }
+    tasks += [
+        Task("equivalence", f"equivalence {name}", checks.macro_equivalence,
+             (file, netlist(name, 1)), (*PROOFS, file))
+        for name, file in macros.items()
+    ]  # fmt: skip
     if scope.own:
+        tasks += [
+            Task("equivalence", f"equivalence {name}", checks.stream_equivalence,
+                 (name, netlist(name.replace(" ", "_"), 2)),
+                 (*PROOFS, "rtl", "tests/cosim/write_jobs.py"), (f"synthesis {name}",))
+            for name in STREAM_NETLISTS if name != READ_NETLIST
+        ]  # fmt: skip
+        tasks += [
+            Task("equivalence", f"equivalence {name}", checks.read_part, (name, netlist(name, 4)),
+                 (*PROOFS, "rtl", "tests/cosim/read_jobs.py"), cost=10)
+            for name in READ_PARTS
+        ]  # fmt: skip
+        tasks += [
+            Task("equivalence", f"equivalence {name}", checks.sequenced_equivalence,
+                 (name, SEQUENCED_NETLIST, netlist(name, SEQUENCED_NETLIST.config.vlen)),
+                 (*PROOFS, "rtl"), (f"synthesis {name}",))
+            for name in SEQUENCED_UNITS
+        ]  # fmt: skip
+        tasks += [
+            Task("equivalence", f"equivalence {Path(name).name}", checks.core_part,
+                 (name, netlist(Path(name).name, 4)), (*PROOFS, "rtl"), cost=20)
+            for name in checks.CORE_PARTS
+        ]  # fmt: skip
         tasks.append(
             Task("equivalence", "equivalence core", checks.core_equivalence, (netlist("core", 4),),
                  (*PROOFS, "rtl"), ("synthesis core",), cost=80)
@@ -287,6 +413,25 @@ def _netlist_cosim(scope: Scope) -> list[Task]:
         for binding, lanes in _netlist_cases(scope)
     ]
     if scope.own:
+        tasks += [
+            Task("netlist cosimulation", f"{simulator} netlist {name}",
+                 checks.stream_netlist_cosim,
+                 (name, simulator, STREAM_NETLIST_EXAMPLES, netlist(name.replace(" ", "_"), 2)),
+                 (*COSIM, *PROOFS, "rtl"), (f"synthesis {name}",))
+            for name in STREAM_NETLISTS
+        ]  # fmt: skip
+        tasks += [
+            Task(
+                "netlist cosimulation",
+                f"{simulator} netlist {name}",
+                checks.sequenced_netlist_cosim,
+                (name, SEQUENCED_NETLIST, simulator, SEQUENCED_NETLIST_EXAMPLES,
+                 netlist(name, SEQUENCED_NETLIST.config.vlen)),
+                (*COSIM, *PROOFS, "rtl"),
+                (f"synthesis {name}",),
+            )
+            for name in SEQUENCED_UNITS
+        ]  # fmt: skip
         tasks.append(
             Task(
                 "netlist cosimulation",

@@ -4,15 +4,12 @@ The model is the specification's interpreter with two additions: vector work run
 with tables made from the specification's own functions, and each retired instruction carries the
 cycles in which it issues, retires and completes. `model/README.md` says which these are; what a
 single instruction costs is in its row of the table (`Instruction.cycles`).
-
-`CORE` is the part of the instruction set that the core in `rtl/` executes; every other word is
-illegal there.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -24,7 +21,7 @@ from unmask.model.pipeline import Footprint, Pipeline
 from unmask.model.settings import Bus, Core, Profile
 from unmask.spec import isa
 from unmask.spec.bits import Bits, arrays, ints
-from unmask.spec.encoding import Effect, Instruction, Kind, Step, Trap, csr_operand
+from unmask.spec.encoding import Effect, Instruction, Step, Trap
 from unmask.spec.formats import order_key
 from unmask.spec.machine import Access, Decoded, Machine, Retired
 from unmask.spec.reductions import INDEX_WIDTH, MaxIndex
@@ -32,32 +29,6 @@ from unmask.spec.softmax import SoftmaxState, State, lane_of
 from unmask.spec.state import Config, plain, softmax_of
 from unmask.spec.vectors import CODES, Each, Whole
 
-_SET_CSR = isa.BY_MNEMONIC["C_SET_CSR"]
-CORE = isa.TABLE.subset(
-    (
-        "S_LD_FP",
-        "S_ST_FP",
-        "S_ADD_INT",
-        "S_ADDI_INT",
-        "S_LUI_INT",
-        "S_LD_INT",
-        "S_ST_INT",
-        "C_LOOP_START",
-        "C_LOOP_END",
-        "V_RED_MAX_IDX",
-        "C_BREAK",
-        "C_SET_CSR",
-    ),
-    {
-        "C_SET_CSR": replace(
-            _SET_CSR,
-            operands=tuple(
-                csr_operand("VL") if x.kind is Kind.CSR else x for x in _SET_CSR.operands
-            ),
-            traps=(),  # VL takes every value
-        )
-    },
-)
 COUNTED = 1024  # elements from which on a row is counted, not folded
 
 
@@ -152,7 +123,7 @@ class Model(Machine):
 
     Args:
         program, config: as `unmask.spec.machine.Machine`.
-        table: the instructions that exist; `CORE` for what the RTL executes.
+        table: the instructions that exist.
         memory: the bus and what is behind it; default: a beat a cycle after one cycle, on the
             channels of the configuration.
         vectors: how vector work runs.
@@ -178,6 +149,7 @@ class Model(Machine):
         self.moved: list[tuple[Transfer, bool]] = []
         self.touched: Footprint | None = None
         self._times = (0, 0, 0)  # of the last record
+        self._examined = 0  # words that the last instruction looked at before it trapped
 
     def trace(self) -> Iterator[Timed]:
         """Retire instructions, with their cycles, until the program stops or traps."""
@@ -208,9 +180,8 @@ class Model(Machine):
         writes = [Access(memory, at.as_int(), at.as_int() + 1) for memory, at, _ in effect.stores]
         for write in effect.writes:
             first, length = write.address.as_int(), x.vectors.length(write.values)
-            if length:
-                end = first + (length - 1) * write.step + 1
-                writes.append(Access(write.memory, first, end))
+            if length:  # of HBM the spans below count
+                writes.append(Access(write.memory, first, first + length))
         if effect.softmax is not None:
             number = x.state_number(effect.softmax[0])
             writes.append(Access("softmax", number, number + 1))
@@ -220,19 +191,26 @@ class Model(Machine):
         return Footprint(row, whole(x.reads, spans), whole(writes, spans), transfer_of(row, x))
 
     def _refuse(self, word: int, cause: Trap, examined: int = 0) -> Retired:
+        self._examined = examined if self._pipeline.next <= self._pipeline.fault else 0
         if self._failed is None:
-            self._end(1 + examined)
+            self._end()
         return super()._refuse(word, cause, examined)
 
     def _give_up(self) -> Retired:
-        self._end(1)
+        self._end()
         return super()._give_up()
 
-    def _end(self, cycles: int) -> None:
-        """The run ends without an instruction that does anything."""
+    def _end(self) -> None:
+        """The run ends without an instruction that does anything.
+
+        A loop of no iterations has looked for its end before it waits for what is under way.
+        """
         self.touched = None
-        issue = self._pipeline.issue(None, last=True)
-        self._times = self._pipeline.place(cycles, None, issue)
+        first = self._pipeline.next
+        ended = self._pipeline.issue(None, last=True)
+        issue = first if self._examined else ended
+        retire = max(issue + self._examined, ended)
+        self._times = (issue, retire, retire)
 
 
 def whole(accesses: Sequence[Access], spans: Sequence[Access]) -> tuple[Access, ...]:

@@ -35,7 +35,25 @@ from unmask.proofs.spec import (
     strip_mining,
     tree,
 )
-from unmask.proofs.units import decode, loop_stack, rtl, strip, trap_check
+from unmask.proofs.units import (
+    decode,
+    exponential,
+    float_pairs,
+    host,
+    int_vectors,
+    loop_stack,
+    ranks,
+    red_sm,
+    red_sum,
+    rtl,
+    sequenced,
+    softmax_key,
+    span,
+    stream_read,
+    strip,
+    trap_check,
+    write_engine,
+)
 from unmask.proofs.units.planted import PLANTED
 from unmask.spec import binding
 from unmask.spec.errors import UsageError
@@ -64,8 +82,30 @@ WRITTEN = (
     traps,
     decode,
     strip,
+    span,
     loop_stack,
     trap_check,
+    red_sum,
+    red_sm,
+    exponential,
+    float_pairs,
+    softmax_key,
+    ranks,
+    int_vectors,
+    sequenced,
+    write_engine,
+    stream_read,
+    host,
+)
+
+# Theorems of own bindings that are not proven as generated, by dotted prefix: they would take too
+# long. Written out in `units` instead; or the step of the induction says the same of this size.
+LEFT_OUT = (
+    "unit.v_red_sum.",
+    "unit.v_red_sm.",
+    "unit.v_red_max.transactions.4",
+    "unit.s_sm_key.",
+    "unit.s_sm_conf.",
 )
 
 
@@ -81,7 +121,8 @@ def theorems(dut: Path | None = None) -> dict[str, Theorem]:
         rows = [row for module in WRITTEN for row in module.THEOREMS]
         for path in own_bindings():
             bound = binding.load(path)
-            rows += unit.theorems(bound, PLANTED.get(bound.name), inside=True)
+            found = unit.theorems(bound, PLANTED.get(bound.name), inside=True)
+            rows += (row for row in found if not row.name.startswith(LEFT_OUT))
     table = {row.name: row for row in rows}
     if len(table) != len(rows):
         raise ValueError("two theorems have the same name")

@@ -6,6 +6,11 @@ files = ["unmask_max_idx.v"]            # relative to this file
 include = [".."]                        # optional: folders searched for `include files
 shape = "fold"                          # optional, else "tree": which form of the specification
                                         # is closer to the circuit (they are equal by theorem)
+proof = "codes"                         # optional, else "terms": a unit of one BF16 operand is
+                                        # proven by all 65,536 codes, not by a solver
+fields = { rorder = 1 }                 # optional: the one choice of the instruction that is meant
+macros = ["unmask_mantissa"]            # optional: modules in it whose netlists are checked apart;
+                                        # the unit's leaves them as they are
 
 [lanes]                                 # only for instructions that work on lanes
 parameter = "VLEN"                      # the module parameter that sets the lanes
@@ -62,6 +67,9 @@ SCHEMA: dict[str, dict[str, tuple[type, bool]]] = {
         "files": (list, True),
         "include": (list, False),
         "shape": (str, False),
+        "proof": (str, False),
+        "fields": (dict, False),
+        "macros": (list, False),
     },
     "lanes": {
         "parameter": (str, True),
@@ -113,6 +121,8 @@ class Binding:
     files: tuple[Path, ...]
     include: tuple[Path, ...]
     shape: str
+    proof: str
+    macros: tuple[str, ...]
     lanes_parameter: str | None
     sizes: Mapping[str, tuple[int, ...]]
     clock: str | None
@@ -203,7 +213,7 @@ def _validated(path: Path, data: dict[str, Any]) -> Binding:
             f"instruction {data['instruction']!r} has no unit contract; expected one of "
             + ", ".join(UNITS)
         )
-    wanted = contract(data["instruction"])
+    wanted = contract(data["instruction"], **data.get("fields", {}))
     _check_ports("input", data["input"]["ports"], wanted.inputs)
     _check_ports("output", data["output"]["ports"], wanted.outputs)
     _check_clocking(data)
@@ -215,7 +225,12 @@ def _validated(path: Path, data: dict[str, Any]) -> Binding:
     shape = data.get("shape", "tree")
     if shape not in ("tree", "fold"):
         raise UsageError(f'shape {shape!r}: expected "tree" or "fold"')
-    files = tuple(path.parent / name for name in _strings("files", data["files"]))
+    proof = data.get("proof", "terms")
+    if proof not in ("terms", "codes"):
+        raise UsageError(f'proof {proof!r}: expected "terms" or "codes"')
+    if proof == "codes" and [port.kind for port in wanted.inputs] != ["bf16"]:
+        raise UsageError(f'proof "codes": {data["instruction"]} has not one BF16 operand')
+    files = tuple((path.parent / name).resolve() for name in _strings("files", data["files"]))
     for file in files:
         if not file.is_file():
             raise UsageError(f"no Verilog file {file}")
@@ -227,6 +242,8 @@ def _validated(path: Path, data: dict[str, Any]) -> Binding:
         files=files,
         include=tuple(path.parent / name for name in _strings("include", data.get("include", []))),
         shape=shape,
+        proof=proof,
+        macros=tuple(_strings("macros", data.get("macros", []))),
         lanes_parameter=lanes.get("parameter"),
         sizes=sizes,
         clock=data.get("clock", {}).get("port"),

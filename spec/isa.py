@@ -81,7 +81,7 @@ decode = TABLE.decode
 
 
 def verilog_header() -> str:
-    """The table as Verilog `localparam`s: opcodes, used bits, CSR numbers, trap causes."""
+    """The table as Verilog `localparam`s: opcodes, used bits, places, CSR numbers, trap causes."""
     lines = [
         "// Generated from the instruction table: python -m unmask.spec header. Do not edit.",
         "/* verilator lint_off UNUSEDPARAM */",  # a module uses some of them
@@ -91,6 +91,8 @@ def verilog_header() -> str:
     for row in TABLE:
         lines.append(f"localparam [31:0] MASK_{row.mnemonic} = 32'h{row.match_mask:08x};")
         lines.append(f"localparam [31:0] MATCH_{row.mnemonic} = 32'h{row.match:08x};")
+    for place, row in enumerate(TABLE):
+        lines.append(f"localparam ROW_{row.mnemonic} = {place};")
     for name, csr in CSRS.items():
         lines.append(f"localparam [3:0] CSR_{name} = 4'd{csr.number};")
     for trap in Trap:

@@ -222,9 +222,9 @@ def first_difference(function: Callable[[Bits, Bits], Bits], witness: str) -> Di
     Raises:
         UsageError: if there is no C++ compiler.
     """
-    text = _DRIVER.format(witness=witness, **_written(function))
+    text = _DRIVER.format(witness=witness, **written(function))
     with tempfile.TemporaryDirectory() as folder:
-        library = _compiled(text, Path(folder))
+        library = build(text, Path(folder))
     starts = range(0, 1 << 16, _BLOCK)
     with ThreadPoolExecutor(THREADS) as pool:
         # A call into the library lets go of the interpreter's lock; results come in order.
@@ -250,7 +250,7 @@ def compiler_version() -> str:
     return run.stdout
 
 
-def _compiled(text: str, folder: Path) -> Any:
+def build(text: str, folder: Path) -> Any:
     compiler = _compiler()
     if compiler is None:
         raise UsageError("no C++ compiler; ci/setup installs one")
@@ -263,7 +263,7 @@ def _compiled(text: str, folder: Path) -> Any:
     return library
 
 
-def _written(function: Callable[[Bits, Bits], Bits]) -> dict[str, str]:
+def written(function: Callable[[Bits, Bits], Bits]) -> dict[str, str]:
     """The parts of the driver that depend on the function."""
     operands = Node(16, "a"), Node(16, "b")
     result = function(*(Bits(Source, 16, operand) for operand in operands))

@@ -130,6 +130,7 @@ def load(text: str) -> Transition:
         declared[kind][name] = int(size)
     # A name may stand in several lists (a registered output); its value is one.
     sizes = {name: size for names in declared.values() for name, size in names.items()}
+    sizes |= {name: 1 for name, _ in _CLOCK.findall(text)}  # those of instances inside too
     wanted = [*sizes]
     lines = [text, f"(declare-const |now| |{top}_s|)", f"(declare-const |then| |{top}_s|)"]
     for number, name in enumerate(wanted):
@@ -218,16 +219,36 @@ def _joined(slots: Mapping[int, Any]) -> Any:
 
 
 def _pieces(name: str, port: Any, placed: Any, slots: Mapping[int, Any]) -> dict[int, Any]:
-    """The state slots that an input port consists of, each as its part of the port."""
-    parts = placed.children() if z3.is_app_of(placed, z3.Z3_OP_CONCAT) else [placed]
-    low_of, found, low = {x.get_id(): low for low, x in slots.items()}, {}, 0
-    for part in reversed(parts):
-        if part.get_id() not in low_of:
+    """The state slots that an input port consists of, each as its parts of the port."""
+    low_of = {x.get_id(): low for low, x in slots.items()}
+    parts: dict[int, list[tuple[int, Any]]] = {}  # slot -> (place in it, part of the port)
+    low = 0
+    for part in reversed(_flat(placed)):
+        slot, place = part, 0
+        if z3.is_app_of(part, z3.Z3_OP_EXTRACT):  # a part of a slot
+            slot, place = part.arg(0), part.params()[1]
+        if slot.get_id() not in low_of:
             raise ImportFault(f"input {name} is not made of slots of the state")
         high = low + part.size() - 1
-        found[low_of[part.get_id()]] = z3.Extract(high, low, port)
+        piece = (place, z3.Extract(high, low, port))
+        parts.setdefault(low_of[slot.get_id()], []).append(piece)
         low = high + 1
+    found: dict[int, Any] = {}
+    for number, pieces in parts.items():
+        pieces.sort(key=lambda piece: piece[0])
+        ends = [place + piece.size() for place, piece in pieces]
+        if [place for place, _ in pieces] != [0, *ends[:-1]] or ends[-1] != slots[number].size():
+            raise ImportFault(f"input {name} does not fill the slots that it lies in")
+        terms = [piece for _, piece in reversed(pieces)]
+        found[number] = z3.Concat(*terms) if len(terms) > 1 else terms[0]
     return found
+
+
+def _flat(term: Any) -> list[Any]:
+    """The parts of nested concatenations, highest first."""
+    if not z3.is_app_of(term, z3.Z3_OP_CONCAT):
+        return [term]
+    return [part for child in term.children() for part in _flat(child)]
 
 
 def _next_values(transition: Any, then: Any) -> list[tuple[int, Any]]:

@@ -65,10 +65,15 @@ class Stimulus:
         return self.binding.contract.result(beats, self.lanes, self.binding.shape)
 
     def premises(self) -> tuple[Any, ...]:
-        """Every count is in 1 .. lanes."""
-        return tuple(
-            z3.And(z3.UGE(count, 1), z3.ULE(count, self.lanes)) for count in self._counts()
-        )
+        """Every count is in 1 .. lanes, every choice one of those there are."""
+        counts = [z3.And(z3.UGE(count, 1), z3.ULE(count, self.lanes)) for count in self._counts()]
+        choices = [
+            z3.ULT(beat.values[port.name].value, port.choices)
+            for beat in self.beats
+            for port in self._ports()
+            if port.choices is not None and port.choices >> port.width(self.lanes) == 0
+        ]
+        return (*counts, *choices)
 
     def small(self) -> tuple[Any, ...]:
         """What a counterexample should have at 0: more than one active lane, codes, the rest."""

@@ -9,21 +9,32 @@ from inspect import getdoc
 from itertools import product
 from typing import Any
 
+import numpy as np
 import z3
 
-from unmask.proofs.engine import smt, yosys
+from unmask.proofs.engine import gates, smt, yosys
 from unmask.proofs.engine.mutate import Mutation
-from unmask.proofs.engine.obligation import Case, Files, Obligation, Theorem, Values
+from unmask.proofs.engine.obligation import (
+    Case,
+    Enumeration,
+    Files,
+    Obligation,
+    Theorem,
+    Values,
+)
 from unmask.proofs.engine.simulate import Scenario, Simulation
 from unmask.proofs.engine.stimulus import Stimulus
 from unmask.spec.binding import Binding
-from unmask.spec.bits import Bits
+from unmask.spec.bits import Bits, arrays
 from unmask.spec.errors import UsageError
 from unmask.spec.terms import Terms
 
 # Lanes up to which a second solver is asked too; beyond, one solver's word for each case.
-CONFIRMED_LANES = {"combinational": 2048, "transactions": 4, "induction": 8}
-Check = Callable[[Binding, int, smt.Transition], Iterator[Obligation]]
+_LANE_STEP = 0x9E37  # lanes take codes this far apart, which in no two of them are the same
+CONFIRMED_LANES = {"combinational": 2048, "transactions": 4, "induction": 8, "codes": 2048}
+_ENGINES = {"codes": "enumeration, gates; z3, bitwuzla"}
+# Of the unit's transition relation, and of the Verilog that it comes from.
+Check = Callable[[Binding, int, smt.Transition, yosys.Design], Iterator[Case]]
 
 
 def theorems(
@@ -39,7 +50,9 @@ def theorems(
             result after every beat; then the inductive form is proven too.
     """
     checks: list[tuple[str, str, Check]] = [("combinational", "all inputs", combinational)]
-    if binding.clock:
+    if binding.proof == "codes":
+        checks = [("codes", "all 65,536 codes", codes)]
+    elif binding.clock:
         bounds = "2 transactions" + (" of 1 or 2 beats" if binding.beats else "")
         checks = [("transactions", bounds, transactions)]
     if inside and binding.clock and _fixed_time(binding) and binding.beats:
@@ -52,7 +65,7 @@ def theorems(
             name=f"unit.{binding.name}.{name}{size}",
             statement=getdoc(check) or "",
             bounds=on + bounds,
-            engine="z3, bitwuzla" if confirm else "z3 or bitwuzla",
+            engine=_ENGINES.get(name) or ("z3, bitwuzla" if confirm else "z3 or bitwuzla"),
             obligations=partial(_obligations, binding, lanes, check),
             twin=partial(_twin, binding, lanes, check, twin),
             sources=(binding.path, *binding.files),
@@ -73,7 +86,9 @@ def elaborate(binding: Binding, lanes: int, design: yosys.Design) -> smt.Transit
         raise UsageError(
             f"module {design.top} has registers, but there is no [clock]", str(binding.path)
         )
-    if not module.clocks.keys() <= {binding.clock}:
+    # The clock of an instance inside is named as well; it has to be the very same signal.
+    known = module.signals.get(binding.clock) if binding.clock else None
+    if any(known is None or not module.signals[name].eq(known) for name in module.clocks):
         found = ", ".join(module.clocks)
         raise UsageError(
             f"module {design.top} is clocked by {found}; expected {binding.clock} alone",
@@ -85,12 +100,12 @@ def elaborate(binding: Binding, lanes: int, design: yosys.Design) -> smt.Transit
 def check(binding: Binding, lanes: int, design: yosys.Design) -> Iterator[Obligation]:
     """The obligations of a binding on any design with its ports, such as a netlist."""
     module = elaborate(binding, lanes, design)
-    yield from (transactions if binding.clock else combinational)(binding, lanes, module)
+    yield from (transactions if binding.clock else combinational)(binding, lanes, module, design)
 
 
 def _obligations(binding: Binding, lanes: int, check: Check, files: Files) -> Iterator[Case]:
     design = yosys.Design.of(binding, lanes, files)
-    yield from check(binding, lanes, elaborate(binding, lanes, design))
+    yield from check(binding, lanes, elaborate(binding, lanes, design), design)
 
 
 def _twin(
@@ -115,7 +130,9 @@ def _misread(binding: Binding) -> Binding:
     return replace(binding, contract=replace(right, result=wrong))
 
 
-def combinational(binding: Binding, lanes: int, module: smt.Transition) -> Iterator[Obligation]:
+def combinational(
+    binding: Binding, lanes: int, module: smt.Transition, design: yosys.Design
+) -> Iterator[Obligation]:
     """The outputs are the instruction's result on the inputs, for all inputs.
 
     Inputs that the binding does not name may have any value. Where a contract has a number of
@@ -161,7 +178,9 @@ def _fixed_time(binding: Binding) -> bool:
     return binding.exact and not (binding.input.ready or binding.output.ready)
 
 
-def transactions(binding: Binding, lanes: int, module: smt.Transition) -> Iterator[Obligation]:
+def transactions(
+    binding: Binding, lanes: int, module: smt.Transition, design: yosys.Design
+) -> Iterator[Obligation]:
     """After reset from any state, two transactions give exactly the owed results, in order.
 
     For all data, counts in 1 .. lanes, bases and starts, and all garbage on the inputs while
@@ -175,7 +194,9 @@ def transactions(binding: Binding, lanes: int, module: smt.Transition) -> Iterat
         yield from Simulation(module, stimulus, scenario).obligations()
 
 
-def induction(binding: Binding, lanes: int, module: smt.Transition) -> Iterator[Obligation]:
+def induction(
+    binding: Binding, lanes: int, module: smt.Transition, design: yosys.Design
+) -> Iterator[Obligation]:
     """From any state whatsoever, one beat changes the running result as the contract says.
 
     With L the latency: the result at t + L is the contract's on the beat at t, started from the
@@ -228,6 +249,63 @@ def induction(binding: Binding, lanes: int, module: smt.Transition) -> Iterator[
         (premise,),
         partial(explain, None),
     )
+
+
+def codes(
+    binding: Binding, lanes: int, module: smt.Transition, design: yosys.Design
+) -> Iterator[Case]:
+    """Each of the 65,536 codes, in every lane, gives exactly the owed result at its latency.
+
+    Two solvers show that after reset from any state valid follows valid, and that from any state a
+    result depends on nothing but its own beat: not on other cycles, nor on what was before. That
+    function of one beat is then evaluated on every code, in gates that Yosys makes of the Verilog;
+    lanes take different codes. Assumes that a lane's result is a function of its own operand, which
+    the contract says, and that Yosys maps to gates what it exports to the solvers.
+    """
+    for scenario in scenarios(binding, lanes):
+        stimulus = Stimulus(binding, lanes, scenario.lengths)
+        yield next(Simulation(module, stimulus, scenario).obligations())
+    yield own_beat_alone(binding, lanes, module)
+    ((operand, port),) = binding.input.ports.items()
+    tie = {**(binding.input.tie or {})}
+    if binding.reset:
+        tie[binding.reset] = 1 - binding.reset_active
+    held = gates.Gates.of(design, tie)
+    every = np.arange(1 << 16, dtype=np.int64)
+    rows = np.zeros_like(every)
+    for lane in range(lanes):
+        rows |= (every ^ (_LANE_STEP * lane & 0xFFFF)) << 16 * lane
+    owed = binding.contract.result([{operand: arrays(16 * lanes, rows)}], lanes, binding.shape)
+
+    def failing() -> str | None:
+        got = gates.after(held, {port: gates.bits_of(rows, 16 * lanes)}, binding.cycles(lanes))
+        for name, output in binding.output.ports.items():
+            values = gates.values_of(got[output])
+            for place in np.flatnonzero(values != owed[name].value)[:1]:
+                texts = (rows[place], owed[name].value[place], values[place])
+                given, expected, found = (f"{int(x):0{4 * lanes}x}" for x in texts)
+                what = f"{binding.contract.row.mnemonic} on {lanes} lanes, codes {given}"
+                return f"{what}\n  {name} expected: {expected}\n  {name} got:      {found}"
+        return None
+
+    yield Enumeration("all codes", len(every), failing)
+
+
+def own_beat_alone(binding: Binding, lanes: int, module: smt.Transition) -> Obligation:
+    """From any two states, with any two histories around it, a beat has the same result."""
+    beat = {port: z3.BitVec(f"beat.{port}", x.size()) for port, x in module.inputs.items()}
+    # Of another beat, whatever it asks for, nothing but the reset is known.
+    resting = {binding.reset: z3.BitVecVal(1 - binding.reset_active, 1)} if binding.reset else {}
+    beat |= resting
+    results = []
+    for run in "xy":
+        state = module.view(module.arbitrary(run), beat, f"{run}0").next()
+        for cycle in range(1, binding.cycles(lanes)):
+            state = module.view(state, resting, f"{run}{cycle}").next()
+        results.append(module.view(state, resting, f"{run}end"))
+    ports = binding.output.ports.values()
+    same = z3.And(*(results[0][port] == results[1][port] for port in ports))
+    return Obligation("a result depends on its own beat alone", same)
 
 
 def _held(binding: Binding, module: smt.Transition) -> Iterator[tuple[str, Any]]:

@@ -125,7 +125,8 @@ def export(design: Design) -> str:
     """The transition relation as SMT-LIB text over bit-vectors.
 
     Undriven and don't-care bits become free inputs of every cycle, so nothing that is proven
-    depends on a value that Verilog leaves unknown. Memories become registers.
+    depends on a value that Verilog leaves unknown; so do the outputs of macros, whose inputs
+    become outputs. Memories become registers.
     """
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder, "design.smt2")
@@ -133,9 +134,11 @@ def export(design: Design) -> str:
             [
                 *design.read(),
                 "proc",
+                *_black_boxes(design),
                 "setundef -undriven -anyseq",
                 "setundef -anyseq",
                 "flatten",
+                *_ports_of_macros(design),
                 "opt",
                 "memory -nomap",
                 "memory_map",
@@ -223,8 +226,8 @@ def synthesise(design: Design, out_verilog: Path) -> dict[str, Any]:
 
 
 def _select(design: Design) -> list[str]:
-    """Select the macros, whose names carry their parameters after elaboration."""
-    return ["select -none", *(f"select -add *{name}*" for name in design.macros)]
+    """Select the macros and what they are made of: everything but the top."""
+    return ["select *", f"select -del {design.top}"]
 
 
 def _black_boxes(design: Design) -> list[str]:
@@ -277,8 +280,12 @@ def equivalent(gold: Design, gate: Design, depth: int) -> Equivalence:
 
 def _prepared(design: Design) -> list[str]:
     """Commands that flatten a design and turn its macros' ports into ports of its own."""
-    evert = [f"expose -evert t:*{name}*" for name in design.macros]
+    evert = _ports_of_macros(design)
     return ["proc", *_black_boxes(design), "flatten", *evert, "memory", "opt_clean", "async2sync"]
+
+
+def _ports_of_macros(design: Design) -> list[str]:
+    return [f"expose -evert t:*{name}*" for name in design.macros]
 
 
 def _compare(
@@ -304,6 +311,7 @@ def _compare(
                 f"equiv_make -blacklist {listed} gold gate equiv",
                 "hierarchy -top equiv",
                 "opt_clean",
+                "equiv_simple -short",  # between neighbouring pairs, which is most of them
                 "equiv_simple",
                 f"equiv_induct -seq {depth}",
                 "equiv_status",

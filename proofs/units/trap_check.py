@@ -3,119 +3,104 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import partial
 from inspect import getdoc
 from typing import Any
 
 import z3
 
-from unmask.model.machine import CORE
 from unmask.proofs.engine.mutate import Mutation
 from unmask.proofs.engine.obligation import Files, Obligation, Theorem, Values
 from unmask.proofs.units import rtl
-from unmask.spec.bits import Bits
+from unmask.proofs.units.operands import GP, Operands, cases, one_hot, products, rows_end
+from unmask.spec import isa
 from unmask.spec.encoding import Instruction, Trap
+from unmask.spec.instructions.memory import LAYOUTS, _pitch
 from unmask.spec.state import Config
-from unmask.spec.terms import Terms
 
 FILE = rtl.RTL / "frontend" / "unmask_trap_check.v"
 CONFIGS = (
-    Config(vlen=2, vector_rows=2, fp_words=2, int_words=2),
-    Config(vlen=8, vector_rows=64, fp_words=1024, int_words=4096),
-    Config(vlen=64, vector_rows=2048, fp_words=1 << 24, int_words=16),
+    Config(vlen=2, vector_rows=2, fp_words=2, key_words=2, int_words=2),
+    Config(vlen=64, vector_rows=2048, fp_words=1 << 24, key_words=1 << 10, int_words=16),
 )
-# Rows that the unit is told of by an input of their own.
-OWN_INPUT = ("C_LOOP_START", "C_LOOP_END", "V_RED_MAX_IDX")
-INPUTS = ("legal", "is_fp_access", "is_int_access", *(f"is_{name.lower()}" for name in OWN_INPUT))
-
-
-@dataclass(frozen=True)
-class Registers:
-    """What trap rules see of the machine, as Z3 terms."""
-
-    config: Config
-    values: dict[str, Bits]
-
-    @property
-    def vl(self) -> Bits:
-        return self.values["vl"]
-
-    @property
-    def vlen(self) -> int:
-        return self.config.vlen
-
-    def __getitem__(self, operand: str) -> Bits:
-        return self.values[operand]
-
-    def depth(self, memory: str) -> int:
-        return self.config.elements(memory)
-
-    def load(self, memory: str, address: Bits) -> Bits:
-        raise TypeError("a trap is decided from registers alone")
+VECTORS = ("H_PREFETCH_V", "H_STORE_V")
+SIZES = ("vlen", "vector_rows", "fp_words", "key_words", "int_words")
+SPANS = ("element_first", "element_end", "scale_first", "scale_end")
 
 
 def traps(files: Files) -> Iterator[Obligation]:
-    """For every row of the core, all register values: the cause is the first rule that holds.
+    """For every row, all words and register values: the cause is the first rule that holds.
 
     Rules come from the rows themselves, run on Z3 terms, in the order of `Trap`; an illegal word
     gives ILLEGAL whatever else is claimed. The loop stack's rules are stated here: start traps on
-    a full stack, end on an empty one or another register. Assumes the decoder's outputs (theorem
-    `decode`) and that the address unit gives rs1 + imm18 (theorem `unit.s_addi_int`). Sizes: VLEN
-    2, 8, 64; memories of 2 to 2^24 words.
+    a full stack, end on an empty one or another register. Assumes the decoder's output (theorem
+    `decode`) and what unmask_span says of the bytes of a transfer (theorem `span`): for any such
+    bytes. Cases by switches, formats and CSRs. VLEN 2 and 64; memories of 2 to 2^24 words.
     """
     for config in CONFIGS:
-        yield from _traps(config, files)
+        sizes = {name.upper(): getattr(config, name) for name in SIZES}
+        module = rtl.load(FILE, sizes, files)
+        for place, row in enumerate(isa.TABLE):
+            for label, x in cases(row, config):
+                inputs, cut = _inputs(x, place)
+                view = module.view({}, inputs, "now")
+                expected = z3.substitute(_cause(row, x, inputs), *cut)
+                if products(expected):
+                    raise ValueError(f"{label}: a trap rule multiplies by itself")
+                yield Obligation(
+                    f"{label}, VLEN {config.vlen}",
+                    view["cause"] == expected,
+                    x.premises,
+                    partial(_explain, label, inputs, expected, view["cause"]),
+                    tuple(inputs[name] for name in (*GP, "vl", "rows")),
+                )
+        illegal = module.view({}, {"row": one_hot(None, 0)}, "now")
+        yield Obligation(f"an illegal word, VLEN {config.vlen}", illegal["cause"] == Trap.ILLEGAL)
 
 
-def _traps(config: Config, files: Files) -> Iterator[Obligation]:
-    sizes = {name: getattr(config, name.lower()) for name in ("VLEN", "VECTOR_ROWS")}
-    sizes |= {name: getattr(config, name.lower()) for name in ("FP_WORDS", "INT_WORDS")}
-    module = rtl.load(FILE, sizes, files)
-    values = {name: Bits(Terms, 32, z3.BitVec(name, 32)) for name in ("rs1", "imm18", "vl")}
-    stack = {f"stack_{name}": z3.BitVec(f"stack_{name}", 1) for name in ("full", "empty", "match")}
-    context = Registers(config, values)
-    for row in (*CORE, None):
-        inputs = {
-            **{name: z3.BitVecVal(int(_told(name, row)), 1) for name in INPUTS},
-            **stack,
-            "vector_address": values["rs1"].value,
-            "vl": values["vl"].value,
-            "scalar_address": (values["rs1"] + values["imm18"]).value,
-        }
-        label = f"{row.mnemonic if row else 'an illegal word'}, VLEN {config.vlen}"
-        view = module.view({}, inputs, label)
-        expected = z3.BitVecVal(Trap.ILLEGAL, 4) if row is None else _cause(row, context, stack)
-        small = tuple(x.value for x in values.values())
-        explain = partial(_explain, label, values, expected, view["cause"])
-        yield Obligation(label, view["cause"] == expected, (), explain, small)
+def _inputs(x: Operands, place: int) -> tuple[dict[str, Any], list[tuple[Any, Any]]]:
+    """The unit's inputs, and what stands for the bytes of a transfer in the rules."""
+    context: Any = x
+    inputs = {name: z3.BitVec(name, 32) for name in (*GP, "vl", "rows")}
+    inputs |= {f"stack_{name}": z3.BitVec(f"stack_{name}", 1) for name in ("full", "empty")}
+    inputs["stack_match"] = z3.BitVec("stack_match", 1)
+    inputs |= {f"window_{name}": z3.BitVec(f"window_{name}", 64) for name in ("first", "end")}
+    inputs |= {name: z3.BitVec(name, 72) for name in SPANS}
+    inputs["row"], inputs["word"] = one_hot(x.row, place), x.word.value
+    inputs["base"] = z3.Extract(1, 0, z3.BitVec("base", 64))
+    inputs["state_count"] = z3.BitVec("state_count", 19)
+    layout = x.field("format") if x.row.mnemonic == "H_RED_SM" else max(x.formats)
+    inputs["scaled"] = z3.BitVecVal(int(layout != 0), 1)
+    inputs["block_mask"] = z3.BitVecVal(LAYOUTS[layout].block - 1, 5)
+    inputs["sram_end"] = z3.BitVec("sram_end", 70)
+    cut: list[tuple[Any, Any]] = []
+    if x.row.mnemonic in VECTORS:
+        inputs["pitch"] = z3.Extract(4, 0, _pitch(context).value)
+        cut.append((rows_end(x).value, inputs["sram_end"]))
+    if x.row.transfers is not None:
+        edges = [y for span in x.row.transfers(context) for y in (span.end, span.first)]
+        names = ("element_end", "element_first", "scale_end", "scale_first")
+        cut += [(y.value, inputs[name]) for y, name in zip(edges, names, strict=False)]
+    return inputs, cut
 
 
-def _told(name: str, row: Instruction | None) -> bool:
-    """Whether the decoder raises an input of the unit for a row."""
-    if row is None:
-        return False
-    if name in ("is_fp_access", "is_int_access"):
-        kind = "FP" if name == "is_fp_access" else "INT"
-        return row.mnemonic in (f"S_LD_{kind}", f"S_ST_{kind}")
-    return name == "legal" or name == f"is_{row.mnemonic.lower()}"
-
-
-def _cause(row: Instruction, context: Any, stack: dict[str, Any]) -> Any:
+def _cause(row: Instruction, x: Operands, inputs: dict[str, Any]) -> Any:
     """The first rule that holds, by priority."""
+    context: Any = x
     rules = [(cause, condition(context).value == 1) for cause, condition in row.traps]
     if row.mnemonic == "C_LOOP_START":
-        rules.append((Trap.LOOP, stack["stack_full"] == 1))
+        rules.append((Trap.LOOP, inputs["stack_full"] == 1))
     if row.mnemonic == "C_LOOP_END":
-        rules.append((Trap.LOOP, z3.Or(stack["stack_empty"] == 1, stack["stack_match"] == 0)))
+        other = z3.Or(inputs["stack_empty"] == 1, inputs["stack_match"] == 0)
+        rules.append((Trap.LOOP, other))
     result = z3.BitVecVal(Trap.NONE, 4)
     for cause, condition in sorted(rules, key=lambda rule: -rule[0]):
         result = z3.If(condition, z3.BitVecVal(cause, 4), result)
     return result
 
 
-def _explain(label: str, values: dict[str, Bits], expected: Any, got: Any, value: Values) -> str:
-    operands = ", ".join(f"{name} = {value(x.value):#x}" for name, x in values.items())
+def _explain(label: str, inputs: dict[str, Any], expected: Any, got: Any, value: Values) -> str:
+    operands = ", ".join(f"{name} = {value(inputs[name]):#x}" for name in (*GP, "vl", "rows"))
     causes = [value(term) for term in (expected, got)]
     known = {int(trap): trap.name for trap in Trap}
     names = [known.get(x, str(x)) for x in causes]
@@ -123,7 +108,7 @@ def _explain(label: str, values: dict[str, Bits], expected: Any, got: Any, value
 
 
 def _twin(files: Files) -> Iterator[Obligation]:
-    mutation = Mutation(FILE, "vector_end > {1'b0, ELEMENTS}", "vector_end >= {1'b0, ELEMENTS}")
+    mutation = Mutation(FILE, "(rs3_vector & rs3_end > ELEMENTS)", "(select & rs3_end > ELEMENTS)")
     with mutation.applied(files) as mutated:
         yield from traps(mutated)
 
@@ -132,7 +117,7 @@ THEOREMS = (
     Theorem(
         name="trap_check",
         statement=getdoc(traps) or "",
-        bounds="all registers, 3 sizes",
+        bounds="all registers, 2 sizes",
         engine="z3, bitwuzla",
         obligations=traps,
         twin=_twin,

@@ -1,7 +1,7 @@
-// A bank of registers of which number 0 is always 0: gp0 to gp15, f0 to f7.
+// A bank of registers: gp0 to gp15, f0 to f7, a0 to a7. Number 0 of gp and f is always 0.
 //
 // Reads are combinational and see the value before this cycle's write; the write happens at the
-// clock edge; `clear` zeroes the whole bank. A write to number 0 is lost.
+// clock edge; `clear` zeroes the whole bank. With ZERO a write to number 0 is lost.
 `default_nettype none
 
 module unmask_registers #(
@@ -10,7 +10,9 @@ module unmask_registers #(
     // Bits of each: at least 1
     parameter WIDTH = 32,
     // Read ports: at least 1
-    parameter READS = 2
+    parameter READS = 2,
+    // 1: number 0 is always 0; 0: it is a register like the others
+    parameter ZERO = 1
 ) (
     input  wire                           clk,
     input  wire                           clear,
@@ -32,27 +34,36 @@ module unmask_registers #(
         if (WIDTH < 1) begin : check_width
             WIDTH_must_be_at_least_1 error();
         end
+        if (ZERO != 0 && ZERO != 1) begin : check_zero
+            ZERO_must_be_0_or_1 error();
+        end
         if (READS < 1) begin : check_reads
             READS_must_be_at_least_1 error();
         end
     endgenerate
 
-    // Register n at word n - 1. Reading is a shift, number 0 being the zeros below.
-    reg [WIDTH*(COUNT-1)-1:0] bank_reg;
-    wire [WIDTH*COUNT-1:0] bank = {bank_reg, {WIDTH{1'b0}}};
+    // From the first real register on. Reading is a shift, number 0 being the zeros below.
+    localparam FIRST = ZERO ? 1 : 0;
+    reg [WIDTH*(COUNT-FIRST)-1:0] bank_reg;
+    wire [WIDTH*COUNT-1:0] bank;
 
     genvar read;
     genvar number;
     generate
+        if (FIRST == 1) begin : zero
+            assign bank = {bank_reg, {WIDTH{1'b0}}};
+        end else begin : plain
+            assign bank = bank_reg;
+        end
         for (read = 0; read < READS; read = read + 1) begin : reads
             wire [ADDRESS_BITS-1:0] address = read_address[ADDRESS_BITS*read +: ADDRESS_BITS];
             assign read_data[WIDTH*read +: WIDTH] = bank[WIDTH*address +: WIDTH];
         end
-        for (number = 1; number < COUNT; number = number + 1) begin : registers
+        for (number = FIRST; number < COUNT; number = number + 1) begin : registers
             always @(posedge clk)
-                if (clear) bank_reg[WIDTH*(number-1) +: WIDTH] <= {WIDTH{1'b0}};
+                if (clear) bank_reg[WIDTH*(number-FIRST) +: WIDTH] <= {WIDTH{1'b0}};
                 else if (write && write_address == number)
-                    bank_reg[WIDTH*(number-1) +: WIDTH] <= write_data;
+                    bank_reg[WIDTH*(number-FIRST) +: WIDTH] <= write_data;
         end
     endgenerate
 

@@ -1,4 +1,5 @@
-// First greatest element of a stream of chunks, and its index: the unit of V_RED_MAX_IDX.
+// First greatest element of a stream of chunks, and its index: the unit of V_RED_MAX_IDX, and of
+// V_RED_MAX, which has no use for the index and wants the one quiet NaN for every NaN.
 //
 // A transaction is one or more beats of up to VLEN lanes. The first beat starts from
 // (in_start_code, in_start_index), a later one continues from the result of the beat before it.
@@ -29,6 +30,7 @@ module unmask_max_idx #(
     output wire                  out_valid,
     output wire                  out_last,        // means something with out_valid only
     output wire [15:0]           out_code,
+    output wire [15:0]           out_maximum,     // out_code, but 7fc0 for any NaN
     output wire [31:0]           out_index
 );
 
@@ -149,6 +151,7 @@ module unmask_max_idx #(
     assign out_valid = out_valid_reg;
     assign out_last = out_last_reg;
     assign out_code = out_code_reg;
+    assign out_maximum = (&out_code_reg[14:7]) & (|out_code_reg[6:0]) ? 16'h7fc0 : out_code_reg;
     assign out_index = out_index_reg;
 
 endmodule

@@ -11,25 +11,35 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from unmask.spec import isa
-from unmask.spec.contracts import reductions, scalar
+from unmask.spec.contracts import elementwise, masks, reductions, scalar, softmax
 from unmask.spec.contracts.contract import Contract, Port, Values, count_width
-from unmask.spec.encoding import Instruction
 from unmask.spec.errors import UsageError
 
 # Instructions that a separate unit can implement, and the shape of their contract.
-UNITS: dict[str, Callable[[Instruction], Contract]] = {
-    name: shape for group in (scalar, reductions) for name, shape in group.UNITS.items()
+UNITS: dict[str, Callable[..., Contract]] = {
+    name: shape
+    for group in (scalar, reductions, masks, softmax, elementwise)
+    for name, shape in group.UNITS.items()
 }
 
 __all__ = ["UNITS", "Contract", "Port", "Values", "contract", "count_width"]
 
 
-def contract(mnemonic: str) -> Contract:
+def contract(mnemonic: str, **fields: int) -> Contract:
     """The contract of an instruction.
 
+    Args:
+        mnemonic: its name.
+        fields: operand -> the number in its field, where a unit does the instruction with this
+            choice alone.
+
     Raises:
-        UsageError: if no unit contract exists for it.
+        UsageError: if no unit contract exists for it, or the instruction has no such choice.
     """
     if mnemonic not in UNITS:
         raise UsageError(f"no unit contract for {mnemonic!r}; there are: {', '.join(UNITS)}")
-    return UNITS[mnemonic](isa.BY_MNEMONIC[mnemonic])
+    choices = elementwise.CHOICES.get(mnemonic, {})
+    for name, number in fields.items():
+        if type(number) is not int or number not in choices.get(name, ()):
+            raise UsageError(f"a unit of {mnemonic} has no choice {name} = {number!r}")
+    return UNITS[mnemonic](isa.BY_MNEMONIC[mnemonic], **fields)

@@ -18,9 +18,11 @@ class Port:
     Attributes:
         name: what a binding file maps to the unit's own port name.
         kind: "bf16" (lanes of 16 bits, lane 0 lowest), "count" (active lanes, 1 .. lanes),
+            "lanes" (active lanes, any), "state" (a softmax state), "bans" (four indices),
             "uint" or "flag"; tells test generators what to draw.
         width: bits, as a function of the number of lanes.
         doc: meaning, for error messages and the manual.
+        choices: it is below this number; none: any value of its width.
         optional: a unit may lack it (then every beat is a transaction of its own).
     """
 
@@ -28,6 +30,7 @@ class Port:
     kind: str
     width: Callable[[int], int]
     doc: str
+    choices: int | None = None
     optional: bool = False
 
 

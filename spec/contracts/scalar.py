@@ -30,5 +30,8 @@ def scalar_contract(row: Instruction) -> Contract:
     return Contract(row, ports(read), ports(written), streamed=False, result=result)
 
 
-_ROWS = ("S_ADD_INT", "S_ADDI_INT", "S_LUI_INT")
+_ROWS = (
+    *("S_ADD_INT", "S_ADDI_INT", "S_SUB_INT", "S_MUL_INT", "S_LUI_INT"),
+    *("S_ADD_FP", "S_SUB_FP", "S_MAX_FP", "S_MUL_FP", "S_EXP_FP", "S_RECI_FP", "S_SQRT_FP"),
+)
 UNITS: dict[str, Callable[[Instruction], Contract]] = dict.fromkeys(_ROWS, scalar_contract)

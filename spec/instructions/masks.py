@@ -59,6 +59,12 @@ def _write_mask(x: Context, accepted: Any, length: int) -> Effect:
 # -- ranks --
 
 
+def counted(rank: Bits, key: Bits, place: Bits, other: Bits, there: Bits, at: Bits) -> Bits:
+    """The rank of an element, one more if the candidate `other` at `at` comes before it."""
+    before = there & (other.ult(key) | (other.eq(key) & at.ult(place)))
+    return rank + before.zext(32)
+
+
 def ranks(x: Context, keys: Any, valid: Any, length: int) -> Any:
     """How many candidates come before each element: a smaller key, or the same and a lower index.
 
@@ -67,14 +73,9 @@ def ranks(x: Context, keys: Any, valid: Any, length: int) -> Any:
     """
     places = x.vectors.places(length)
     rank = x.vectors.of(32, [0] * length)
-
-    def count(rank: Bits, key: Bits, place: Bits, other: Bits, there: Bits, at: Bits) -> Bits:
-        before = there & (other.ult(key) | (other.eq(key) & at.ult(place)))
-        return rank + before.zext(32)
-
     for other in range(length):
         key, there, at = (x.vectors.at(v, other) for v in (keys, valid, places))
-        rank = x.vectors.map(count, rank, keys, places, key, there, at)
+        rank = x.vectors.map(counted, rank, keys, places, key, there, at)
     return rank
 
 
@@ -127,9 +128,15 @@ def factor(x: Context, keys: Any, rank: Any, length: int) -> Any:
 
 
 def rank_cycles(step: Step) -> int:
-    """Each element against 32 others a cycle, whatever k is; then a chunk a cycle is written."""
+    """Blocks of 32 elements: a block is loaded, all elements pass it, its ranks are looked at.
+
+    Key SRAM gives one word a cycle, so each element costs a cycle to load, one to look at (its
+    limit may come from a table), and one in each pass; k does not matter. 2 cycles a pass are for
+    the last rank, 3 at the end for the last decision. The mask may be the destination: so a
+    chunk a cycle is written only when all is decided.
+    """
     passes = -(-step.length // RANKED_AT_ONCE)
-    return passes * step.length + chunks(step) + 8 if step.length else 1
+    return (passes + 2) * step.length + 2 * passes + chunks(step) + 3 if step.length else 1
 
 
 def _too_long(x: Context) -> Bits:
@@ -210,6 +217,19 @@ def compare_cycles(step: Step) -> int:
     return chunks(step) + 3 if step.length else 1
 
 
+def one_source_cycles(step: Step) -> int:
+    """One element a cycle: int SRAM is one word wide; 3 from the last read to the last chunk."""
+    return step.length + 3 if step.length else 1
+
+
+def two_source_cycles(step: Step) -> int:
+    """Two cycles an element: int SRAM is one word wide; 3 from the last read to the last chunk."""
+    return 2 * step.length + 3 if step.length else 1
+
+
+_COMPARE_CYCLES = {"IG": one_source_cycles, "II": two_source_cycles}
+
+
 def _compare_row(suffix: str, sources: int, second: Operand, doc: str) -> Instruction:
     memory = "vector" if suffix[0] == "V" else "int"
     scalar = second.kind is Kind.F or suffix == "IG"
@@ -235,7 +255,7 @@ def _compare_row(suffix: str, sources: int, second: Operand, doc: str) -> Instru
             *(outside(memory, name, _LEN) for name in addresses),
             *(overlap("rd", name, _LEN) for name in aligned),
         ),
-        cycles=compare_cycles,
+        cycles=_COMPARE_CYCLES.get(suffix, compare_cycles),
         length=length_of(_LEN),
     )
 
@@ -254,8 +274,8 @@ def select_int(x: Context) -> Effect:
 
 
 def select_cycles(step: Step) -> int:
-    """One element a cycle: int SRAM is one word wide; three reads and a write are pipelined."""
-    return 3 * step.length + 2 if step.length else 1
+    """Two cycles an element: int SRAM is one word wide; the chosen word's read, and the write."""
+    return 2 * step.length + 2 if step.length else 1
 
 
 ROWS = (

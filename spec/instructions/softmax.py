@@ -6,7 +6,7 @@ several instructions may feed one state, in any order, from vector SRAM or from 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from unmask.spec import softmax
@@ -51,12 +51,23 @@ _READ = Operand(RS1, Kind.GP, doc="state: its value modulo 4")
 _CLEAR = Operand(CLEAR, Kind.CHOICE, default=0, choices=SWITCH, doc="1: empty the state first")
 
 
-# A banned token counts as -infinity; the flags of its MX element stand all the same.
+def banned(vectors: Any, codes: Any, base: Bits, tokens: Iterable[Bits]) -> Any:
+    """Codes in which banned tokens count as -infinity; the flags of their MX elements stand.
+
+    Args:
+        vectors: the operations of the vector.
+        codes: a vector of BF16 codes.
+        base: index of the first one.
+        tokens: the indices that are banned; NO_TOKEN bans nobody.
+    """
+    for token in tokens:
+        codes = vectors.replace(codes, token - base, NEG_INF, token.ne(NO_TOKEN))
+    return codes
+
+
 def _reduce(x: Context, start: softmax.State, codes: Any, flags: Any, length: int) -> Effect:
     base = x["rs3"]
-    for name in BANS:
-        token = x.csr(name)
-        codes = x.vectors.replace(codes, token - base, NEG_INF, token.ne(NO_TOKEN))
+    codes = banned(x.vectors, codes, base, [x.csr(name) for name in BANS])
     indices = x.vectors.map(lambda i, b: b + i, x.vectors.places(length), base)
     lanes = x.vectors.table(lane_of, codes)
     parts = (lanes, indices) if flags is None else (lanes, indices, flags)

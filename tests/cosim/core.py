@@ -1,320 +1,521 @@
 """cocotb: the core in lockstep with the specification and, to the cycle, with the model.
 
-After each retired instruction, in the clock cycle that the model says, the registers as the retire
-port tells them equal the model's; at the end all memories, read back through the host port, do too.
-Cases follow each other with and without a reset, some with a host that disturbs the running core,
-some after a run that was abandoned by a reset.
+A case is one program. `verilog/bench_core.v` runs it by itself, from loading the memories to
+reading them back, and writes down what the retire port says; here that is compared: each retired
+instruction in the clock cycle that the model says, with all that it wrote, each beat, state and
+transfer, and at the end all memories. Cases follow each other with and without a reset, some with a
+host that disturbs the running core, some after a run that was abandoned by a reset.
 """
 
 from __future__ import annotations
 
 import time
-from collections import Counter
-from typing import Any
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import cocotb
 import numpy as np
+from cocotb.clock import Clock
+from cocotb.triggers import ValueChange
 from hypothesis import strategies as st
 
-from unmask.model.machine import CORE, Model, Timed
+from unmask.model.machine import Model, Timed
+from unmask.model.memory import Memory
+from unmask.model.settings import Bus
 from unmask.spec import isa
 from unmask.spec.assembler import assemble, disassemble
-from unmask.spec.encoding import F_COUNT, GP_COUNT, RS1, Trap
+from unmask.spec.contracts.softmax import word_of
+from unmask.spec.encoding import CSRS, F_COUNT, GP_COUNT, RS1, Trap
 from unmask.spec.formats import describe
+from unmask.spec.machine import Retired
 from unmask.spec.programs.argmax import START_CODE, argmax_rows, pitch
-from unmask.spec.state import MEMORIES, Config
+from unmask.spec.state import MEMORIES, Config, softmax_of
 from unmask.tests.cosim import corners
-from unmask.tests.cosim.bench import Clocked, Mismatch, explore, options, read, replay, report
+from unmask.tests.cosim.bench import Mismatch, explore, options, replay, report
 from unmask.tests.logit_rows import FAMILIES, logit_row
-from unmask.tests.strategies import Case, load_case, programs
+from unmask.tests.strategies import Case, bus_of, load_case, programs
 
-MAX_IDX = isa.BY_MNEMONIC["V_RED_MAX_IDX"]
 MOST_SHOWN = 64  # words of a memory in a listing
-SELECT = {"program": 0, "vector": 1, "fp": 2, "int": 3}
+SELECT = {"program": 0, "vector": 1, "fp": 2, "int": 3, "key": 4, "hbm": 5}
+NAMES = {number: name for name, number in SELECT.items()}
+SETTINGS = 28  # lines of a case before the words to load, see `bench_core`
+RESET, NOISE, READ_BACK = 1, 2, 4
+TO_HALT = 4  # cycles from the host's request at most until nothing issues
+MARGIN = 64  # cycles that a run may take longer than the model says, before it is given up
+STRIPS = ("V_ADD", "V_SUB", "V_MUL", "V_EXP", "V_REC", "V_RED", "V_SEL", "V_CMP_MASK_V")
+
+Pairs = dict[tuple[str, int], int]  # (memory, address) -> value
 
 
-class CoreBench(Clocked):
-    """Loads, runs and reads back a core through its host port, and watches its retire port.
+class Completion(NamedTuple):
+    """The fields of a line R, in order."""
 
-    Time is counted by the bench's own clock edges, never taken from the core alone.
+    cycle: int
+    order: int
+    pc: int
+    word: int
+    next_pc: int
+    cause: int
+    stop: int
+    retire_cycle: int
+    gp_write: int
+    gp_address: int
+    gp_data: int
+    f_write: int
+    f_address: int
+    f_data: int
+    a_write: int
+    a_address: int
+    a_data: int
+    csr_write: int
+    csr_number: int
+    csr_data: int
+    store: int
+    store_select: int
+    store_address: int
+    store_data: int
+    clear: int
+    clear_number: int
+
+
+class Seen:
+    """What the bench wrote down of a run."""
+
+    def __init__(self, text: str, vlen: int) -> None:
+        self.completions: list[Completion] = []
+        self.beats: dict[int, list[tuple[int, ...]]] = defaultdict(list)
+        self.states: dict[int, tuple[int, ...]] = {}  # order -> cycle, number, value
+        self.written: dict[int, Pairs] = defaultdict(dict)  # by order
+        self.completed: dict[int, int] = {}  # transfer -> cycle
+        self.memories: dict[str, list[int | None]] = defaultdict(list)
+        self.end: tuple[int, ...] = ()
+        self.status: list[tuple[int, int]] = []  # answer and value of control registers
+        self._vlen, self._mask = vlen, (1 << 16 * vlen) - 1
+        for line in text.splitlines():
+            letter, *fields = line.split()
+            if letter == "D":  # words that nobody has written may be unknown
+                value = None if "x" in fields[1] else int(fields[1], 16)
+                self.memories[NAMES[int(fields[0], 16)]].append(value)
+                continue
+            try:
+                values = [int(field, 16) for field in fields]
+            except ValueError:
+                raise Mismatch(f"undefined bits on the retire port: {line}") from None
+            self._take(letter, values)
+
+    def _take(self, letter: str, x: list[int]) -> None:
+        if letter == "R":
+            self.completions.append(Completion(*x))
+        elif letter == "B":
+            _, order, chunk, row, count, data = x
+            active = data & ((1 << 16 * count) - 1)
+            self.beats[order].append((chunk, row, count, active))
+        elif letter == "S":
+            if x[1] in self.states:
+                raise Mismatch(f"instruction {x[1]} writes a softmax state twice")
+            self.states[x[1]] = (x[0], *x[2:])
+        elif letter == "W":
+            self._row(*x[1:])
+        elif letter == "V":
+            self.written[x[1]]["int", x[2]] = x[3]
+        elif letter == "M":
+            _, order, valid, rows, masks, data = x
+            for half in range(2):
+                if valid >> half & 1:
+                    self._row(
+                        order,
+                        rows >> 32 * half & 0xFFFFFFFF,
+                        masks >> self._vlen * half & ((1 << self._vlen) - 1),
+                        data >> 16 * self._vlen * half & self._mask,
+                    )
+        elif letter == "N":
+            _, order, select, address, value = x
+            self.written[order][NAMES[select], address] = value
+        elif letter == "C":
+            cycle, valid, orders = x
+            for slot in range(4):
+                if valid >> slot & 1:
+                    self.completed[orders >> 32 * slot & 0xFFFFFFFF] = cycle
+        elif letter == "H":
+            self.status.append((x[1], x[2]))
+        elif letter == "E":
+            self.end = tuple(x)
+        else:
+            raise Mismatch(f"the core's host side is wrong in cycle {x[0]}: {x[1:]}")
+
+    def _row(self, order: int, row: int, mask: int, data: int) -> None:
+        written, first = self.written[order], row * self._vlen
+        for lane in range(self._vlen):
+            if mask >> lane & 1:
+                written["vector", first + lane] = data >> 16 * lane & 0xFFFF
+
+
+class Expected(NamedTuple):
+    """What one instruction must have done.
+
+    Attributes:
+        timed: its record and cycles.
+        written: elements that it wrote as vectors.
+        beats: chunks that it read; None: nobody knows their data.
     """
 
-    def __init__(self, dut: Any, config: Config) -> None:
-        super().__init__(dut, "clk")
-        self.config = config
+    timed: Timed
+    written: Pairs
+    beats: list[tuple[int, ...]]
+
+
+class CoreBench:
+    """Runs cases on a core and compares. `config` is the core's; `bus` the model's numbers."""
+
+    def __init__(self, dut: Any, config: Config, core: dict[str, int]) -> None:
+        self.dut, self.config, self.core = dut, config, core
         self.cycles_run = 0
-        self.started = 0  # the bench's cycle that is cycle 0 of the core
         self.ready = False  # whether it was reset since it last misbehaved
         self.known: dict[str, list[int]] = {}  # what the memories hold, -1 where nobody knows
-        self.before: dict[str, list[int]] = {}  # registers before the instruction
+        self.folder = Path.cwd()
+        self.go = 0
+        data = max(16 * config.vlen, 8 * config.beat_bytes)
+        self.digits = (data + 64) // 4
+        self.place = data  # of the address in a line
 
-    async def reset(self) -> None:
-        self.quiet()
-        self.dut.program_length.value = 0
-        self.dut.rst.value = 1
-        await self.step()
-        self.dut.rst.value = 0
-        self.ready = True
-
-    def quiet(self) -> None:
-        """Nothing asked of the core."""
-        for name in ("host_valid", "host_write", "host_select", "host_address", "host_wdata"):
-            getattr(self.dut, name).value = 0
-        self.dut.start.value = 0
-
-    def noise(self) -> None:
-        """What a busy core must ignore: start, and writes to what the program runs from."""
-        self.dut.host_valid.value = 1
-        self.dut.host_write.value = 1
-        self.dut.host_select.value = self.cycle % 4
-        self.dut.host_address.value = self.cycle // 4 % 4
-        self.dut.host_wdata.value = 0
-        self.dut.start.value = 1
-        self.dut.program_length.value = 0
-
-    async def write(self, memory: str, values: list[int]) -> None:
-        """Bring a memory's words (vector: rows) from 0 on to these values, where they differ."""
-        known = self.known.get(memory, [])
-        known += [-1] * (len(values) - len(known))
-        self.dut.host_valid.value = 1
-        self.dut.host_write.value = 1
-        self.dut.host_select.value = SELECT[memory]
-        for address, value in enumerate(values):
-            if known[address] != value:
-                self.dut.host_address.value = address
-                self.dut.host_wdata.value = value
-                await self.step()
-                known[address] = value
-        self.dut.host_valid.value = 0
-        self.dut.host_write.value = 0
-        self.known[memory] = known
-
-    async def read_back(self, memory: str, count: int) -> list[int]:
-        """The first words (vector: rows) of a memory; each shows one cycle after its address.
-
-        Raises:
-            Mismatch: if the last one does not stay while nothing is read.
-        """
-        values = []
-        self.dut.host_select.value = SELECT[memory]
-        for address in range(count + 1):
-            self.dut.host_valid.value = int(address < count)
-            self.dut.host_address.value = address
-            await self.settle()
-            if address:
-                values.append(read(self.dut.host_rdata))
-            await self.edge()
-        # Neither another selection alone nor accesses outside the memory do anything.
-        for valid, write in ((0, 0), (1, 0), (1, 1)):
-            self.dut.host_valid.value, self.dut.host_write.value = valid, write
-            self.dut.host_select.value = SELECT[memory] ^ (1 - valid)
-            self.dut.host_address.value = 0x80000000
-            await self.step()
-            await self.settle()
-            if values and read(self.dut.host_rdata) != values[-1]:
-                raise Mismatch(f"host_rdata changed without a read, after {memory} memory")
-        self.quiet()
-        return values
+    def begin(self) -> None:
+        """Start the clock, which Python does not touch again."""
+        Clock(self.dut.clk, 2, unit="ns", impl="gpi").start()
 
     async def run(self, case: Case) -> None:
-        """One case from reset to stop.
+        """One case from start to stop.
 
         Raises:
             Mismatch: where hardware, specification and model differ.
         """
         try:
             await self.lockstep(case)
-        except Mismatch:
+        except Mismatch as error:
             self.known, self.ready = {}, False
-            raise
+            raise Mismatch(f"{error}\n{listing(case)}") from None
 
     async def lockstep(self, case: Case) -> None:
-        """Load, run to the end, read back."""
-        model, again = (Model(case.words, self.config, CORE) for _ in range(2))
-        load_case(model, case)
-        load_case(again, case)
-        end = [timed.retire for timed in again.trace()][-1]
-        if case.reset or not self.ready:
-            await self.reset()
-        await self.write("program", list(case.words))
-        for name, values in case.memories.items():
-            await self.write(name, self.rows(name, np.array(values, MEMORIES[name])))
-        if case.abandoned is not None:
-            await self.abandon(case)
-        await self.start(case)
-        self.before = {"gp": [0] * GP_COUNT, "f": [0] * F_COUNT}
-        for timed in model.trace():
-            await self.expect(case, timed, model, end)
-        await self.expect_end(case, timed)
-        for name in case.memories:
-            await self.compare_memory(case, name, self.rows(name, model.state.memories[name]))
-        await self.compare_memory(case, "program", list(case.words))
-
-    async def start(self, case: Case) -> None:
-        self.quiet()
-        self.dut.program_length.value = len(case.words) + case.excess
-        self.dut.start.value = 1
-        await self.step()
-        self.quiet()
-        self.started = self.cycle
-
-    async def abandon(self, case: Case) -> None:
-        """Start, reset in the middle of the run, and load again what it may have written."""
-        await self.start(case)
-        for _ in range(case.abandoned or 0):
-            await self.step()
-        await self.reset()
-        self.known = {name: words for name, words in self.known.items() if name == "program"}
-        for name, values in case.memories.items():
-            await self.write(name, self.rows(name, np.array(values, MEMORIES[name])))
-
-    async def expect_end(self, case: Case, timed: Timed) -> None:
-        """Done, with the cause that the last record has, and nothing more retires."""
-        self.quiet()
-        for _ in range(4):
-            await self.settle()
-            cause = timed.record.cause
-            expected = {
-                "done": 1,
-                "busy": 0,
-                "trap_cause": int(cause),
-                "trap_pc": 0 if cause is Trap.NONE else timed.record.pc,
-                "retire_valid": 0,
-                "beat_valid": 0,
-            }
-            for name, value in expected.items():
-                if (got := read(getattr(self.dut, name))) != value:
-                    text = f"after the end {name} is {got}, expected {value}"
-                    raise Mismatch(f"{text}: {self.place(timed)}\n{listing(case)}")
-            await self.edge()
-
-    def expect_running(self, case: Case, timed: Timed) -> None:
-        for name, value in (("busy", 1), ("done", 0), ("trap_cause", 0)):
-            if (got := read(getattr(self.dut, name))) != value:
-                text = f"while it runs {name} is {got}, expected {value}"
-                raise Mismatch(f"{text}: {self.place(timed)}\n{listing(case)}")
-
-    async def compare_memory(self, case: Case, name: str, expected: list[int]) -> None:
-        """Read a whole memory back: it holds what it should, and nothing else changed."""
-        got = await self.read_back(name, len(expected))
-        for place, (found, wanted) in enumerate(zip(got, expected, strict=True)):
-            if found != wanted:
-                raise Mismatch(
-                    f"{name} memory word {place}: got {found:#x}, expected {wanted:#x}\n"
-                    + listing(case)
-                )
-        self.known[name] = expected
-
-    def rows(self, memory: str, values: np.ndarray) -> list[int]:
-        """A memory's content as the words of the host port."""
-        if memory != "vector":
-            return [int(value) for value in values]
-        little = values.astype("<u2").reshape(-1, self.config.vlen)
-        return [int.from_bytes(row.tobytes(), "little") for row in little]
-
-    async def expect(self, case: Case, timed: Timed, model: Model, end: int) -> None:
-        """Wait for the next retired instruction, and compare everything it says."""
-        beats = []
-        for _ in range(timed.retire - timed.issue + 8):
-            if case.noise and self.cycle - self.started < end - 1:
-                self.noise()
-            else:
-                self.quiet()
-            await self.settle()
-            if self.cycle - self.started <= end:
-                self.expect_running(case, timed)
-            if read(self.dut.beat_valid):
-                beats.append(self.read_beat())
-            found = read(self.dut.retire_valid)
-            if found:
-                break
-            await self.edge()
-            self.cycles_run += 1
-        else:
-            raise Mismatch(f"nothing retired in time: {self.place(timed)}\n{listing(case)}")
-        record, dut = timed.record, self.dut
-        # The port is registered: a retirement shows in the cycle after.
-        if self.cycle - self.started - 1 != timed.retire:
-            seen = self.cycle - self.started - 1
-            raise Mismatch(self.wrong(case, timed, "clock cycle", timed.retire, seen))
-        expected = {
-            "order": record.order,
-            "pc": record.pc,
-            "word": record.word,
-            "next_pc": record.next_pc,
-            "cause": int(record.cause),
-            "stop": int(record.stop),
-            "cycle": timed.retire,
-        }
-        if beats != (wanted := self.expected_beats(timed, model)):
-            raise Mismatch(self.wrong(case, timed, "beats", wanted, beats))
-        for name, pair in (("gp", record.gp), ("f", record.f)):
-            written = read(getattr(dut, f"retire_{name}_write"))
-            value = read(getattr(dut, f"retire_{name}_data"))
-            where = read(getattr(dut, f"retire_{name}_address"))
-            bank = getattr(model.state, name)
-            # A write that changes nothing may be reported or not; any other must be.
-            if written and (where == 0 or bank[where] != value or pair != (where, value)):
-                raise Mismatch(self.wrong(case, timed, f"{name}{where:X}", bank[where], value))
-            if pair and not written and self.before[name][pair[0]] != pair[1]:
-                raise Mismatch(self.wrong(case, timed, f"{name}{pair[0]:X}", pair[1], "no write"))
-        expected["vl_write"] = int(record.csr is not None)
-        if record.csr:
-            expected["vl_data"] = record.csr[1]
-        expected["store"] = int(record.store is not None)
-        if record.store:
-            expected["store_select"] = SELECT[record.store[0]]
-            expected["store_address"], expected["store_data"] = record.store[1:]
-        for name, value in expected.items():
-            got = read(getattr(dut, f"retire_{name}"))
-            if got != value:
-                raise Mismatch(self.wrong(case, timed, name, value, got))
-        self.before = {"gp": list(model.state.gp), "f": list(model.state.f)}
-        await self.edge()
-
-    def read_beat(self) -> dict[str, int]:
-        """A chunk on its way into the vector unit; of its data, the active lanes."""
-        names = ("order", "chunk", "row", "count", "data")
-        beat = {name: read(getattr(self.dut, f"beat_{name}")) for name in names}
-        beat["data"] &= (1 << 16 * beat["count"]) - 1
-        return beat
-
-    def expected_beats(self, timed: Timed, model: Model) -> list[dict[str, int]]:
-        """The chunks that the instruction must have read, in order."""
-        record, vlen = timed.record, self.config.vlen
-        if record.cause is not Trap.NONE or isa.decode(record.word) is not MAX_IDX:
-            return []
-        first = self.before["gp"][RS1.get(record.word)]
-        beats = []
-        for chunk, start in enumerate(range(0, record.vl, vlen)):
-            count = min(vlen, record.vl - start)
-            codes = model.state.memories["vector"][first + start : first + start + count]
-            data = int.from_bytes(codes.astype("<u2").tobytes(), "little")
-            row = first // vlen + chunk
-            beats.append(
-                {"order": record.order, "chunk": chunk, "row": row, "count": count, "data": data}
+        """Run model and core, compare."""
+        bus = bus_of(self.config, self.core, case)
+        model = self.model(case, bus)
+        expected = list(self.expect(model))
+        seen = await self.simulate(case, bus, expected)
+        halted = case.halt is not None and len(seen.completions) < len(expected)
+        if halted:  # compared with a run up to there
+            self.compare_halt(case.halt or 0, expected, seen)
+            model = self.model(case, bus)
+            expected = list(islice(self.expect(model), len(seen.completions)))
+        self.compare(expected, seen)
+        retired = sum(x.timed.record.cause is Trap.NONE for x in expected)
+        spared: tuple[tuple[str, int, int], ...] = ()
+        if not halted:
+            self.compare_end(expected[-1].timed, seen, retired)
+            spared = expected[-1].timed.record.undefined
+        for name in SELECT:
+            values = (
+                np.array(case.words, np.uint32) if name == "program" else model.state.memories[name]
             )
-        return beats
+            self.compare_memory(name, self.rows(name, values), seen.memories[name], spared)
+        self.ready = True
 
-    def place(self, timed: Timed) -> str:
-        record = timed.record
-        return f"pc {record.pc}: {disassemble(record.word)}"
+    def model(self, case: Case, bus: Bus) -> Model:
+        """The case, about to run."""
+        memory = Memory(bus, case.stall)
+        model = Model(case.words, self.config, memory=memory, faulty=case.faulty)
+        load_case(model, case)
+        return model
 
-    def wrong(self, case: Case, timed: Timed, name: str, expected: Any, got: Any) -> str:
-        if name.startswith("f") and isinstance(got, int):
-            expected, got = describe(expected), describe(got)
-        vl = timed.record.vl
-        return (
-            f"{self.place(timed)} (VL {vl}), retired as number {timed.record.order}: "
-            f"{name} expected {expected}, got {got}\n{listing(case)}"
-        )
+    def expect(self, model: Model) -> Iterator[Expected]:
+        """What the model says that each instruction does."""
+        gp = [0] * GP_COUNT
+        for timed in model.trace():
+            record = timed.record
+            written: Pairs = {}
+            for block in record.blocks:
+                if block.memory != "hbm":
+                    written.update({(block.memory, at): x for at, x in block.written()})
+            yield Expected(timed, written, self.beats(record, gp, model))
+            if record.gp is not None:
+                gp[record.gp[0]] = record.gp[1]
+
+    def beats(self, record: Retired, gp: list[int], model: Model) -> list[tuple[int, ...]]:
+        """The chunks that an instruction must have read, in order: (chunk, row, count, data)."""
+        row = isa.decode(record.word)
+        strip = row is not None and row.mnemonic.startswith(STRIPS)
+        if record.cause is not Trap.NONE or not strip:
+            return []
+        assert row is not None
+        first, vlen = gp[RS1.get(record.word)], self.config.vlen
+        found: list[tuple[int, ...]] = []
+        for chunk, start in enumerate(range(0, record.length, vlen)):
+            count = min(vlen, record.length - start)
+            data = -1  # it may have been overwritten meanwhile
+            if row.mnemonic.startswith("V_RED"):
+                codes = model.state.memories["vector"][first + start : first + start + count]
+                data = int.from_bytes(codes.astype("<u2").tobytes(), "little")
+            found.append((chunk, first // vlen + chunk, count, data))
+        return found
+
+    async def simulate(self, case: Case, bus: Bus, expected: Sequence[Expected]) -> Seen:
+        """Let the bench run the case."""
+        fresh = case.abandoned is not None or not self.ready
+        if fresh:
+            self.known = {}
+        words = list(self.changed(case))
+        last = expected[-1].timed.retire
+        flags = (RESET if case.reset or not self.ready else 0) | (NOISE if case.noise else 0)
+        window = case.window or (0, self.config.hbm_bytes)
+        faults = [*case.faulty, *[(0, 0)] * 2][:2]
+        memory = Memory(bus, case.stall).reads
+        cuts = sum(int(cut) << 16 * place for place, cut in enumerate(memory.cuts))
+        settings = [
+            len(words),
+            flags | READ_BACK,
+            len(case.words) + case.excess,
+            0 if case.abandoned is None else case.abandoned + 1,
+            case.halt or 0,
+            last + MARGIN,
+            last - 1,
+            *window,
+            bus.latency,
+            bus.jitter,
+            bus.cycles,
+            bus.beats,
+            bus.refresh_period,
+            bus.refresh_cycles,
+            bus.refresh_shift,
+            bus.seed,
+            bus.outstanding,
+            0,
+            *(edge for fault in faults for edge in fault),
+            0b1011,  # one range answers SLVERR, the other DECERR
+            *(cuts >> 64 * part & (1 << 64) - 1 for part in range(4)),
+        ]
+        assert len(settings) == SETTINGS
+        lines = [f"{value:0{self.digits}x}" for value in (*settings, *words)]
+        (self.folder / "case.hex").write_text("\n".join(lines) + "\n")
+        self.go ^= 1
+        self.dut.count.value = len(lines)
+        self.dut.go.value = self.go
+        while str(self.dut.done.value) != str(self.go):
+            await ValueChange(self.dut.done)
+        self.cycles_run += last
+        return Seen((self.folder / "records.txt").read_text(), self.config.vlen)
+
+    def changed(self, case: Case) -> Iterator[int]:
+        """The words that differ from what the memories hold, as the bench loads them."""
+        images: dict[str, Any] = {"program": np.array(case.words, np.uint32)}
+        for name, dtype in MEMORIES.items():
+            images[name] = np.zeros(self.config.elements(name), dtype)
+            given = case.memories.get(name, ())
+            images[name][: len(given)] = given
+        for name, values in images.items():
+            known = self.known.setdefault(name, [])
+            wanted = self.rows(name, values)
+            known += [-1] * (len(wanted) - len(known))
+            for address, value in enumerate(wanted):
+                if known[address] != value:
+                    yield (SELECT[name] << 32 | address) << self.place | value
+            known[: len(wanted)] = wanted
+
+    def rows(self, memory: str, values: Any) -> list[int]:
+        """A memory's content as the words of the host port; of HBM, beats."""
+        if memory in ("vector", "hbm"):
+            width = 2 * self.config.vlen if memory == "vector" else self.config.beat_bytes
+            data = values.astype(values.dtype.newbyteorder("<")).tobytes()
+            return [
+                int.from_bytes(data[place : place + width], "little")
+                for place in range(0, len(data), width)
+            ]
+        found: list[int] = values.tolist()
+        return found
+
+    # -- comparison --
+
+    def compare(self, expected: Sequence[Expected], seen: Seen) -> None:
+        """Everything that was retired, in order."""
+        banks = {"gp": [0] * GP_COUNT, "f": [0] * F_COUNT}
+        failed = bool(expected) and expected[-1].timed.record.cause is Trap.FATAL
+        for owed, got in zip(expected, seen.completions, strict=False):
+            self.compare_one(owed, got, banks)
+        if len(seen.completions) < len(expected):
+            timed = expected[len(seen.completions)].timed
+            raise Mismatch(f"nothing retired in time: {place(timed)}")
+        if len(seen.completions) > len(expected):
+            raise Mismatch(f"retired after the end: {seen.completions[len(expected)]}")
+        orders = {owed.timed.record.order for owed in expected}
+        for owed in expected:
+            if owed.timed.record.cause is Trap.FATAL:
+                continue
+            self.compare_vectors(owed, seen, failed)
+        for order in {*seen.written, *seen.states, *seen.beats, *seen.completed} - orders:
+            raise Mismatch(f"instruction {order}, which never retired, did something")
+
+    def compare_one(self, owed: Expected, got: Completion, banks: dict[str, list[int]]) -> None:
+        """A completion: cycle, control and registers."""
+        timed, record = owed.timed, owed.timed.record
+
+        def check(name: str, wanted: Any, found: Any) -> None:
+            if wanted != found:
+                raise Mismatch(wrong(timed, name, wanted, found))
+
+        # The port is registered: a retirement shows in the cycle after.
+        check("clock cycle", timed.retire, got.cycle - 1)
+        check("retire_cycle", timed.retire, got.retire_cycle)
+        for name in ("order", "pc", "word", "next_pc"):
+            check(name, getattr(record, name), getattr(got, name))
+        check("cause", int(record.cause), got.cause)
+        check("stop", int(record.stop), got.stop)
+        for name, pair in (("gp", record.gp), ("f", record.f)):
+            written, where, value = (
+                getattr(got, f"{name}_{x}") for x in ("write", "address", "data")
+            )
+            bank = banks[name]
+            # A write that changes nothing may be reported or not; any other must be.
+            if pair is None:
+                check(f"{name} write", (0, 0, 0), (written, where, value))
+            elif written:
+                check(f"{name}{pair[0]}", pair, (where, value))
+            else:
+                check(f"{name}{pair[0]}", pair[1], bank[pair[0]])
+            if pair is not None:
+                bank[pair[0]] = pair[1]
+        check("a write", (0, 0, 0) if record.a is None else (1, *record.a), got[14:17])
+        csr = record.csr
+        check("CSR", (0, 0, 0) if csr is None else (1, CSRS[csr[0]].number, csr[1]), got[17:20])
+        store = record.store
+        owed_store = (0, 0, 0, 0) if store is None else (1, SELECT[store[0]], *store[1:])
+        check("store", owed_store, got[20:24])
+
+    def compare_vectors(self, owed: Expected, seen: Seen, failed: bool) -> None:
+        """Chunks read, elements and states written, transfers completed.
+
+        Args:
+            failed: whether transfers of the run failed: what these wrote is anything.
+        """
+        timed, record = owed.timed, owed.timed.record
+        moved = timed.complete > timed.retire
+        if (found := seen.completed.get(record.order)) != (timed.complete if moved else None):
+            raise Mismatch(wrong(timed, "cycle of completion", timed.complete, found))
+        if failed and moved and not record.blocks and record.softmax is None:
+            return
+        got = seen.beats.get(record.order, [])
+        if len(got) != len(owed.beats) or any(
+            found[:3] != wanted[:3] or wanted[3] not in (-1, found[3])
+            for found, wanted in zip(got, owed.beats, strict=True)
+        ):
+            raise Mismatch(wrong(timed, "beats", owed.beats, got))
+        written = seen.written.get(record.order, {})
+        if written != owed.written:
+            differ = {
+                key: (owed.written.get(key), written.get(key))
+                for key in {*written, *owed.written}
+                if written.get(key) != owed.written.get(key)
+            }
+            raise Mismatch(wrong(timed, "elements written (expected, got)", differ, ""))
+        row = isa.decode(record.word)
+        reduces = row is not None and row.mnemonic in ("V_RED_SM", "H_RED_SM")
+        state = None
+        if reduces and record.length and record.softmax is not None:
+            number, values = record.softmax
+            cycle = timed.complete
+            state = (cycle, number, word_of(softmax_of(values)).as_int())
+        if seen.states.get(record.order) != state:
+            raise Mismatch(wrong(timed, "state", state, seen.states.get(record.order)))
+
+    def compare_end(self, timed: Timed, seen: Seen, retired: int) -> None:
+        """Done in the right cycle, with the cause that the last record has."""
+        record, cause = timed.record, timed.record.cause
+        if not seen.end:
+            raise Mismatch("the run had no end")
+        cycle, done, busy, halted, trap_cause, trap_pc, fault, errors = seen.end
+        wanted: dict[str, tuple[int | None, int]] = {
+            "cycle": (timed.retire + 1, cycle),
+            "done": (1, done),
+            "busy": (0, busy),
+            "halted": (0, halted),
+            "trap_cause": (int(cause), trap_cause),
+            "trap_pc": (0 if cause is Trap.NONE else record.pc, trap_pc),
+            "rules of AXI that were broken": (0, errors),
+        }
+        if cause is Trap.FATAL:
+            wanted["fault_address"] = (record.fault, fault)
+        for name, (owed, got) in wanted.items():
+            if owed != got:
+                raise Mismatch(f"at the end {name} is {got}, expected {owed}: {place(timed)}")
+        status = int(cause) << 4 | halted << 2 | 2
+        cycles = timed.retire + 1
+        registers = (status, trap_pc, fault, cycles, retired)
+        values = [status, trap_pc]
+        for pair in registers[2:]:
+            values += [pair & 0xFFFFFFFF, pair >> 32]
+        if seen.status != [(0, value) for value in values]:
+            raise Mismatch(f"control registers are {seen.status}, expected {values}")
+
+    def compare_halt(self, halt: int, whole: Sequence[Expected], seen: Seen) -> None:
+        """The core stopped soon after the host asked, behind the instructions that it retired."""
+        if not seen.end:
+            raise Mismatch("the run had no end")
+        cycle, done, busy, halted, cause, pc, fault, errors = seen.end
+        if (done, busy, halted, cause, pc, fault, errors) != (1, 0, 1, 0, 0, 0, 0):
+            raise Mismatch(f"after a halt in cycle {halt}: {seen.end}")
+        count = len(seen.completions)
+        behind = max([x.timed.complete for x in whole[:count]], default=0)
+        if whole[count].timed.issue <= halt:
+            raise Mismatch(f"halted in cycle {halt}, but {place(whole[count].timed)} had issued")
+        if count and whole[count - 1].timed.issue > halt + TO_HALT:
+            raise Mismatch(f"halted in cycle {halt}, but {place(whole[count - 1].timed)} issued")
+        if not behind < cycle <= max(behind, halt) + TO_HALT + 1:
+            raise Mismatch(f"halted in cycle {halt}, all complete in {behind}, ended in {cycle}")
+
+    def compare_memory(
+        self,
+        name: str,
+        expected: list[int],
+        got: list[int | None],
+        spared: Sequence[tuple[str, int, int]],
+    ) -> None:
+        """A whole memory: it holds what it should, and nothing else changed."""
+        got, known = got[: len(expected)], list(expected)
+        size = {"vector": self.config.vlen, "hbm": self.config.beat_bytes}.get(name, 1)
+        for memory, first, end in spared:  # a failed transfer wrote what it liked
+            if memory == name and first < end:
+                for address in range(first // size, -(-end // size)):
+                    got[address] = expected[address]
+                    known[address] = -1
+        if got != expected:
+            for address, (found, owed) in enumerate(zip(got, expected, strict=True)):
+                if found != owed:
+                    raise Mismatch(
+                        f"{name} memory word {address}: "
+                        f"got {'unknown' if found is None else hex(found)}, expected {owed:#x}"
+                    )
+        self.known[name] = known
+
+
+def place(timed: Timed) -> str:
+    record = timed.record
+    return f"pc {record.pc}: {disassemble(record.word)}"
+
+
+def wrong(timed: Timed, name: str, expected: Any, got: Any) -> str:
+    record = timed.record
+    if name[0] == "f" and isinstance(got, tuple) and isinstance(expected, tuple):
+        expected, got = (f"{describe(pair[-1])} in f{pair[0]}" for pair in (expected, got))
+    return (
+        f"{place(timed)} (VL {record.vl}), retired as number {record.order}: "
+        f"{name} expected {expected}, got {got}"
+    )
 
 
 def listing(case: Case) -> str:
     """The program and what its memories hold, zeros left out."""
     lines = [f"  {place:3}  {disassemble(word)}" for place, word in enumerate(case.words)]
     for name, values in case.memories.items():
-        digits = 8 if name == "int" else 4
+        digits = 2 * np.dtype(MEMORIES[name]).itemsize
         fill, _ = Counter(values).most_common(1)[0]
         others = [f"{i}:{value:0{digits}x}" for i, value in enumerate(values) if value != fill]
         if len(others) <= MOST_SHOWN:
@@ -333,14 +534,20 @@ def to_json(case: Case) -> dict[str, Any]:
 
 def from_json(case: dict[str, Any]) -> Case:
     memories = {name: tuple(values) for name, values in case["memories"].items()}
-    return Case(**{**case, "words": tuple(case["words"]), "memories": memories})
+    changed = {"words": tuple(case["words"]), "memories": memories}
+    for name, make in (("window", tuple), ("faulty", lambda x: tuple(tuple(y) for y in x))):
+        if case.get(name):
+            made: Callable[[Any], Any] = make
+            changed[name] = made(case[name])
+    return Case(**{**case, **changed})
 
 
 @cocotb.test()
 async def core_equals_model(dut: Any) -> None:
     """Drawn programs, or with the option `vocabulary` real rows, or the one case to replay."""
     option = options()
-    bench = CoreBench(dut, config_of(option))
+    bench = CoreBench(dut, config_of(option), option["core"])
+    bench.begin()
     if "cases" in option:
         await replay(option["cases"], bench.run, from_json)
     elif "vocabulary" in option:
@@ -377,7 +584,7 @@ async def real_rows(bench: CoreBench, option: dict[str, Any]) -> None:
         )
         try:
             await bench.run(case)
-            token = (await bench.read_back("int", 1))[0]
+            token = bench.known["int"][0]
             if token != (wanted := int(argmax(row))):
                 raise Mismatch(f"{family} row: token {token}, torch.argmax says {wanted}")
         except Mismatch as error:

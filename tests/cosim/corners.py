@@ -6,12 +6,25 @@ must not matter to the next.
 
 from __future__ import annotations
 
+import numpy as np
+
 from unmask.spec.assembler import assemble
-from unmask.spec.state import Config
-from unmask.tests.strategies import CORE_MEMORIES, Case
+from unmask.spec.state import MEMORIES, Config
+from unmask.tests.strategies import Case
 
 # Text of a program for a configuration's VLEN and int SRAM size.
 PROGRAMS = {
+    "a program ends behind its transfers": """
+        H_PREFETCH_V gp0, gp0, a0, 0, 0
+        C_BREAK""",
+    "what a store reads is overwritten behind it": """
+        H_STORE_V gp0, gp0, a0, 0, 0
+        V_ADD_VV gp0, gp0, gp0
+        C_BREAK""",
+    "a state is read behind its stream": """
+        H_RED_SM gp0, gp0, a0, gp0, BF16, 1
+        S_SM_IDX gp1, gp0
+        C_BREAK""",
     "trap inside two loops, counts over 2**20 shown at the first end": """
         C_LOOP_START gp5, 0x3FFFFF
         C_LOOP_START gp1, 0x300000
@@ -89,6 +102,9 @@ def cases(config: Config) -> list[Case]:
 def _memories(config: Config) -> dict[str, tuple[int, ...]]:
     """Every element different, so that a wrong address shows."""
     return {
-        name: tuple(place % 0x7F00 + 1 for place in range(config.elements(name)))
-        for name in CORE_MEMORIES
+        name: tuple(
+            (place % 0x7F00 + 1) % (1 << 8 * np.dtype(dtype).itemsize)
+            for place in range(config.elements(name))
+        )
+        for name, dtype in MEMORIES.items()
     }

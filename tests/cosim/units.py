@@ -13,6 +13,7 @@ from unmask.spec.bits import Bits, ints
 from unmask.spec.contracts import Port
 from unmask.spec.formats import describe
 from unmask.tests import strategies
+from unmask.tests.cosim import states
 from unmask.tests.cosim.bench import Clocked, Mismatch, explore, options, read, replay
 from unmask.tests.cosim.paths import ROOT
 
@@ -32,6 +33,10 @@ def port_values(port: Port, lanes: int) -> st.SearchStrategy[int]:
     """Values of a logical port."""
     if port.kind == "count":
         return st.integers(1, lanes) | st.just(lanes)  # shrinks to few active lanes
+    if port.choices is not None:
+        return st.integers(0, port.choices - 1)
+    if port.kind == "state":
+        return states.words
     width = port.width(lanes)
     if port.kind == "bf16":
         size = width // 16
@@ -43,12 +48,13 @@ def port_values(port: Port, lanes: int) -> st.SearchStrategy[int]:
 
 def transactions(binding: bindings.Binding, lanes: int) -> st.SearchStrategy[list[Transaction]]:
     """One to four transactions, back to back or with gaps."""
-    ports = {
-        port.name: port_values(port, lanes)
-        for port in binding.contract.inputs
-        if port.name not in ("first", "last")
-    }
+    ports = [port for port in binding.contract.inputs if port.name not in ("first", "last")]
     most = 4 if binding.beats else 1
+    if any(port.kind == "bans" for port in ports):
+        rows = states.beats(lanes, most)
+    else:
+        beat = st.fixed_dictionaries({port.name: port_values(port, lanes) for port in ports})
+        rows = st.lists(beat, min_size=1, max_size=most)
 
     def whole(beats: list[dict[str, int]], gap: list[int], stall: int) -> Transaction:
         marked = []
@@ -60,7 +66,7 @@ def transactions(binding: bindings.Binding, lanes: int) -> st.SearchStrategy[lis
     pause = st.just(0) | st.integers(0, 3)
     one = st.builds(
         whole,
-        st.lists(st.fixed_dictionaries(ports), min_size=1, max_size=most),
+        rows,
         st.lists(pause, min_size=most, max_size=most),
         pause if binding.output.ready else st.just(0),
     )

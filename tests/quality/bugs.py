@@ -1,7 +1,8 @@
 """Whether a check catches a planted bug (`planted`).
 
-A check is named by kind and argument: `unit BINDING` (cosimulation of the bound unit), `core`
-(lockstep of the whole core) or `proof THEOREM`.
+A check is named by kind and argument: `unit BINDING` (cosimulation of the bound unit),
+`sequenced NAME` (of a unit with memory ports of its own), `write SETUP` and `host` (of
+the write engine and the host interface), `core` (lockstep of the whole core) or `proof THEOREM`.
 """
 
 from __future__ import annotations
@@ -12,13 +13,15 @@ from pathlib import Path
 from unmask.proofs.engine import ledger
 from unmask.proofs.engine.record import REFUTED
 from unmask.spec import binding as bindings
+from unmask.spec.contracts.sequenced import UNITS
 from unmask.spec.errors import UsageError
-from unmask.tests.cosim import jobs
+from unmask.tests.cosim import jobs, stream_jobs
 from unmask.tests.cosim.paths import BUILD, RTL
 from unmask.tests.cosim.runner import explain, simulate
 from unmask.tests.quality.planted import BUGS, Bug
 
 LANES = 4  # small: a counterexample has few lanes
+SEQUENCED_LANES = 2
 EXAMPLES = 400  # tried before a check counts as green; most bugs fall within ten
 
 __all__ = ["BUGS", "Bug", "catch", "plant"]
@@ -57,6 +60,11 @@ def catch(bug: Bug, check: str) -> str | None:
         binding = binding_named(argument)
         lanes = LANES if binding.lanes_parameter else 1
         job = jobs.unit_job(binding, lanes, jobs.quick_simulator(), EXAMPLES, swap)
+    elif kind in ("write", "host", "read"):
+        job = stream_jobs.UNITS[check].job(check, jobs.quick_simulator(), EXAMPLES, swap)
+    elif kind == "sequenced":
+        size = jobs.sequenced_size(SEQUENCED_LANES)
+        job = jobs.sequenced_job(UNITS[argument], size, jobs.quick_simulator(), EXAMPLES, swap)
     else:
         job = jobs.core_job(jobs.quick_simulator(), EXAMPLES, swap=swap)
     outcome = simulate(job)

@@ -62,10 +62,12 @@ def test_the_replay_command_of_a_refuted_theorem_is_red_too():
     assert command("unmask.proofs", *words[1].split()).returncode == 1
 
 
-def test_dut_in_another_style_right_and_wrong():
-    right = gate("--dut", EXAMPLE / "argmax_scan.toml", "--step", "unit cosimulation")
+@pytest.mark.parametrize("name", ["argmax_scan", "topk_insertion"])
+def test_dut_in_another_style_right_and_wrong(name):
+    folder = EXAMPLE.with_name(name)
+    right = gate("--dut", folder / f"{name}.toml", "--step", "unit cosimulation")
     assert right.returncode == 0, right.stdout + right.stderr
-    wrong = gate("--dut", EXAMPLE / "argmax_scan_wrong.toml", "--step", "theorems")
+    wrong = gate("--dut", folder / f"{name}_wrong.toml", "--step", "theorems")
     assert wrong.returncode == 1
     assert "expected" in wrong.stdout
 

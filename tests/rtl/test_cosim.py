@@ -3,6 +3,7 @@
 import pytest
 
 from unmask.spec import binding as bindings
+from unmask.spec.contracts.sequenced import UNITS
 from unmask.tests.cosim import jobs
 from unmask.tests.cosim.paths import RTL
 from unmask.tests.cosim.runner import available, simulate
@@ -22,6 +23,14 @@ def test_unit(path, simulator):
     outcome = simulate(jobs.unit_job(binding, binding.sizes["simulate"][0], simulator, 50))
     assert outcome.failure is None, outcome.failure
     assert outcome.examples >= 50
+
+
+@pytest.mark.parametrize("simulator", SIMULATORS)
+@pytest.mark.parametrize("name", UNITS)
+def test_unit_with_memory_ports(name, simulator):
+    outcome = simulate(jobs.sequenced_job(UNITS[name], jobs.sequenced_size(4), simulator, 20))
+    assert outcome.failure is None, outcome.failure
+    assert outcome.examples >= 20
 
 
 @pytest.mark.parametrize("simulator", SIMULATORS)

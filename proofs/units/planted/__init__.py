@@ -5,6 +5,6 @@ against a contract that misreads one bit instead. One file a folder of `rtl`.
 """
 
 from unmask.proofs.engine.mutate import Mutation
-from unmask.proofs.units.planted import scalar, vector
+from unmask.proofs.units.planted import scalar, softmax, vector
 
-PLANTED: dict[str, Mutation] = {**vector.PLANTED, **scalar.PLANTED}
+PLANTED: dict[str, Mutation] = {**vector.PLANTED, **scalar.PLANTED, **softmax.PLANTED}
