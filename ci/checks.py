@@ -27,6 +27,7 @@ from unmask.tests.certificates import sweep
 from unmask.tests.cosim import jobs, read_jobs, stream_jobs, write_jobs
 from unmask.tests.cosim.paths import ROOT, RTL
 from unmask.tests.cosim.runner import CORE_FILES, Job, explain, simulate
+from unmask.tests.mutants import loader
 from unmask.tests.quality import bugs
 from unmask.tests.quality.bugs import BUGS
 from unmask.tests.strategies import SMALL
@@ -76,9 +77,18 @@ def pytest(*folders: str) -> Result:
     return Result(PASS, count, "tests")
 
 
-def mutants(*modules: str) -> Result:
-    """Every mutant of the specification's modules is noticed by a witness, or listed."""
+def mutants(modules: Sequence[str], sample: int | None = None) -> Result:
+    """Mutants of the specification's modules are noticed by a witness, or listed.
+
+    Args:
+        modules: of which.
+        sample: how many; another choice whenever the specification changes. None: all.
+    """
     words = [word for name in modules for word in ("--module", name)]
+    if sample is not None:
+        text = b"".join(loader.path_of(name).read_bytes() for name in modules)
+        seed = int(hashlib.sha256(text).hexdigest()[:6], 16)
+        words += ["--sample", str(sample), "--seed", str(seed)]
     done = _command(sys.executable, "-m", "unmask.tests.mutants", "--jobs", "1", *words)
     found = re.search(r"([\d,]+) mutants", done.stdout)
     count = int(found[1].replace(",", "")) if found else 0
@@ -382,11 +392,16 @@ def equivalence(path: Path, lanes: int, out: Path) -> Result:
     return _equivalence(_with_macros(binding, lanes), out, depth)
 
 
-def macro_equivalence(path: Path, out: Path) -> Result:
-    """A combinational module of few inputs to gates, which equal its RTL on all their values."""
-    rtl = yosys.Design((path,), path.stem)
+def macro_equivalence(path: Path, name: str, out: Path) -> Result:
+    """A part of a bound unit to gates, which equal its RTL.
+
+    A combinational one, which has few inputs, on all their values; one with a clock formally.
+    """
+    rtl = replace(yosys.Design.of(bindings.load(path), 2), top=name, parameters={})
     made = _synthesise(rtl, out)
-    modules = [gates.Gates.of(design, {}) for design in (rtl, yosys.Design((out,), path.stem))]
+    if "clk" in yosys.ports(rtl):
+        return _equivalence(rtl, out, INDUCTION_MARGIN)
+    modules = [gates.Gates.of(design, {}) for design in (rtl, yosys.Design((out,), name))]
     widths = {name: len(bits) for name, bits in modules[0].inputs.items()}
     cases = 1 << sum(widths.values())
     values, inputs = np.arange(cases), {}
@@ -396,7 +411,7 @@ def macro_equivalence(path: Path, out: Path) -> Result:
     gold, gate = (module.step((), inputs)[0] for module in modules)
     wrong = [name for name in gold if not np.array_equal(gold[name], gate[name])]
     if wrong or gold.keys() != gate.keys() or any(module.flip_flops for module in modules):
-        return Result(FAIL, cases, "cases", f"{path.stem}: outputs that differ: {wrong}")
+        return Result(FAIL, cases, "cases", f"{name}: outputs that differ: {wrong}")
     return Result(PASS, cases, "cases", facts=made.facts)
 
 

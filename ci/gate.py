@@ -162,7 +162,7 @@ def scope_of(arguments: argparse.Namespace) -> tuple[Scope, list[Step]]:
         yosys.ports(checks.core_design(SMALL, swap))
         return Scope(own_bindings(), own=True, swap=swap), steps
     yosys.ports(checks.core_design(SMALL, {}))
-    return Scope(own_bindings(), own=True), steps
+    return Scope(own_bindings(), own=True, nightly=arguments.nightly), steps
 
 
 def report_folder(arguments: argparse.Namespace) -> Path:
@@ -185,6 +185,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--dut", type=Path, metavar="FILE.toml", help="check your own unit")
     parser.add_argument("--demo", metavar="BUG", help=f"plant one of: {', '.join(BUGS)}")
     parser.add_argument("--step", action="append", metavar="NAME", help="only this step; repeat")
+    parser.add_argument("--nightly", action="store_true", help="more: all mutants, wide real rows")
     parser.add_argument("--no-cache", action="store_true", help="run all checks again")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 2, metavar="N")
     arguments = parser.parse_args(argv)

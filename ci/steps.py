@@ -41,7 +41,8 @@ ICARUS_LANES = 16  # it interprets: wider units run on Verilator alone
 UNIT_EXAMPLES = {"verilator": 250, "icarus": 60}
 CORE_EXAMPLES = {"verilator": 400, "icarus": 60}
 VOCABULARY = 126_464  # LLaDA-8B
-REAL_ROWS = 9  # each family of rows once
+REAL_ROWS = (3, 8)  # rows, VLEN: the core at 64 lanes takes minutes to build
+NIGHTLY_ROWS = (9, 64)  # each family of rows once
 NETLIST_EXAMPLES = 150
 # Units with memory ports of their own: simulator -> VLEN, examples (whole instructions, so fewer).
 SEQUENCED = {"icarus": (2, 40), "verilator": (8, 80)}
@@ -79,11 +80,13 @@ class Scope:
         bindings: units to check.
         own: whether our own core, specification and tests are in it.
         swap: our Verilog files that are replaced by others (planted bugs).
+        nightly: whether what takes long is done in full.
     """
 
     bindings: tuple[bindings.Binding, ...]
     own: bool
     swap: Mapping[Path, Path] = field(default_factory=dict)
+    nightly: bool = False
 
 
 @dataclass(frozen=True)
@@ -188,6 +191,8 @@ MUTANT_GROUPS = (
 )
 
 
+MUTANTS_OF_A_GROUP = 200  # a quarter of all; with --nightly every one
+
 if sorted(name for group in MUTANT_GROUPS for name in group) != sorted(MUTATED):
     raise ValueError("MUTANT_GROUPS: not each of tests.mutants.MODULES once")
 
@@ -199,7 +204,12 @@ def _spec_mutants(scope: Scope) -> list[Task]:
              "tests/quality/equivalent_mutants.toml", "model", "ci/checks.py")  # fmt: skip
     return [
         Task(
-            "spec mutants", f"mutants of {', '.join(group)}", checks.mutants, group, needs, cost=120
+            "spec mutants",
+            f"mutants of {', '.join(group)}",
+            checks.mutants,
+            (group, None if scope.nightly else MUTANTS_OF_A_GROUP),
+            needs,
+            cost=60,
         )
         for group in MUTANT_GROUPS
     ]
@@ -302,9 +312,10 @@ def _core_cosim(scope: Scope) -> list[Task]:
 def _real_rows(scope: Scope) -> list[Task]:
     if not scope.own:
         return []
+    rows, vlen = NIGHTLY_ROWS if scope.nightly else REAL_ROWS
     return [
         Task("real rows", f"V = {VOCABULARY:,} on RTL", checks.real_rows,
-             (VOCABULARY, REAL_ROWS, 64), (*COSIM, "rtl"), cost=60),
+             (VOCABULARY, rows, vlen), (*COSIM, "rtl"), cost=60),
     ]  # fmt: skip
 
 
@@ -357,16 +368,11 @@ def _equivalence(scope: Scope) -> list[Task]:
              (f"synthesis {module}",))
         for module, (binding, lanes) in _modules(scope).items()
     ]  # fmt: skip
-    macros = {
-        file.stem: file
-        for binding in scope.bindings
-        for file in binding.files
-        if file.stem in binding.macros
-    }
+    macros = {name: binding for binding in scope.bindings for name in binding.macros}
     tasks += [
         Task("equivalence", f"equivalence {name}", checks.macro_equivalence,
-             (file, netlist(name, 1)), (*PROOFS, file))
-        for name, file in macros.items()
+             (binding.path, name, netlist(name, 1)), (*PROOFS, *_verilog(scope, binding)))
+        for name, binding in macros.items()
     ]  # fmt: skip
     if scope.own:
         tasks += [

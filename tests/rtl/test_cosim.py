@@ -41,6 +41,6 @@ def test_core(simulator):
 
 
 def test_core_on_a_real_row():
-    outcome = simulate(jobs.real_rows_job(126_464, 2, 64))
+    outcome = simulate(jobs.real_rows_job(126_464, 2, 8))
     assert outcome.failure is None, outcome.failure
     assert (outcome.examples, outcome.facts["vocabulary"]) == (2, 126_464)
