@@ -44,6 +44,10 @@ VOCABULARY = 126_464  # LLaDA-8B
 REAL_ROWS = (3, 8)  # rows, VLEN: the core at 64 lanes takes minutes to build
 NIGHTLY_ROWS = (9, 64)  # each family of rows once
 NETLIST_EXAMPLES = 150
+# Its divider of 55 bits is too much for the equivalence of signal pairs: no answer in 300 s. The
+# netlist is cosimulated all the same.
+NO_EQUIVALENCE = ("unmask_key",)
+MORE_EXAMPLES = 30  # of a further instruction on the same netlist
 # Units with memory ports of their own: simulator -> VLEN, examples (whole instructions, so fewer).
 SEQUENCED = {"icarus": (2, 40), "verilator": (8, 80)}
 SEQUENCED_LINT = (2, 8, 64, 2048)
@@ -273,6 +277,8 @@ def _stream_cosim(scope: Scope) -> list[Task]:
 
 
 def _bound_cosim(scope: Scope) -> list[Task]:
+    """Instructions that share a module share its build on Verilator, by the first of them."""
+    first = {binding.top: binding.path for binding in reversed(scope.bindings)}
     return [
         Task(
             "unit cosimulation",
@@ -284,7 +290,7 @@ def _bound_cosim(scope: Scope) -> list[Task]:
         for binding in scope.bindings
         for lanes in binding.sizes["simulate"]
         for simulator in ("verilator", "icarus")
-        if simulator == "verilator" or lanes <= ICARUS_LANES
+        if (lanes <= ICARUS_LANES if simulator == "icarus" else first[binding.top] == binding.path)
     ]
 
 
@@ -367,6 +373,7 @@ def _equivalence(scope: Scope) -> list[Task]:
              (*PROOFS, *_verilog(scope, binding)),
              (f"synthesis {module}",))
         for module, (binding, lanes) in _modules(scope).items()
+        if not scope.own or binding.top not in NO_EQUIVALENCE
     ]  # fmt: skip
     macros = {name: binding for binding in scope.bindings for name in binding.macros}
     tasks += [
@@ -407,12 +414,19 @@ def _equivalence(scope: Scope) -> list[Task]:
 def _netlist_cosim(scope: Scope) -> list[Task]:
     """On one simulator; on Icarus where it is installed, whose four states a netlist needs most."""
     simulator = quick_simulator()
+    first = {binding.top: binding.path for binding in reversed(scope.bindings)}
     tasks = [
         Task(
             "netlist cosimulation",
             f"{simulator} netlist {binding.name} lanes {lanes}",
             checks.netlist_cosim,
-            (binding.path, lanes, simulator, NETLIST_EXAMPLES, netlist(binding.top, lanes)),
+            (
+                binding.path,
+                lanes,
+                simulator,
+                NETLIST_EXAMPLES if first[binding.top] == binding.path else MORE_EXAMPLES,
+                netlist(binding.top, lanes),
+            ),
             (*COSIM, *PROOFS, *_verilog(scope, binding)),
             (f"synthesis {binding.top} lanes {lanes}",),
         )
@@ -453,11 +467,12 @@ def _netlist_cosim(scope: Scope) -> list[Task]:
 
 
 def _planted_bugs(scope: Scope) -> list[Task]:
+    """Each bug by the first of its checks, with `--nightly` by all."""
     if not scope.own or scope.swap:
         return []
     return [
         Task("planted bugs", f"bug {bug} by {check}", checks.planted_bug, (bug, check), EVERYTHING)
-        for bug, check in checks.bug_checks()
+        for bug, check in checks.bug_checks(all_of_them=scope.nightly)
     ]
 
 
