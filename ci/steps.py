@@ -125,6 +125,11 @@ def _style(scope: Scope) -> list[Task]:
     ]
 
 
+def _firsts(scope: Scope) -> list[bindings.Binding]:
+    """One binding of each module: instructions that share a module share builds and netlists."""
+    return list({binding.top: binding for binding in reversed(scope.bindings)}.values())
+
+
 def _lint(scope: Scope) -> list[Task]:
     tasks = [
         Task(
@@ -134,7 +139,7 @@ def _lint(scope: Scope) -> list[Task]:
             (binding.path, dict(scope.swap), scope.own),
             (*PROOFS, *_verilog(scope, binding)),
         )
-        for binding in scope.bindings
+        for binding in _firsts(scope)
     ]
     if scope.own:
         tasks += [
@@ -195,7 +200,8 @@ MUTANT_GROUPS = (
 )
 
 
-MUTANTS_OF_A_GROUP = 200  # a quarter of all; with --nightly every one
+MUTANTS_OF_A_GROUP = 120  # a seventh of all; with --nightly every one
+BUGS_TRIED = 20  # a third
 
 if sorted(name for group in MUTANT_GROUPS for name in group) != sorted(MUTATED):
     raise ValueError("MUTANT_GROUPS: not each of tests.mutants.MODULES once")
@@ -219,6 +225,10 @@ def _spec_mutants(scope: Scope) -> list[Task]:
     ]
 
 
+# Theorems that no change of Verilog can touch, a quarter of an hour: with --nightly.
+OF_THE_SPECIFICATION = ("numerics.", "programs.")
+
+
 def _theorems(scope: Scope) -> list[Task]:
     verilog = {binding.path: _verilog(scope, binding) for binding in scope.bindings}
     return [
@@ -226,6 +236,7 @@ def _theorems(scope: Scope) -> list[Task]:
              (*PROOFS, *_theorem_sources(dut, reads, verilog), *scope.swap.values()),
              cost=30 if "16" in name or name.startswith("numerics") else 8)
         for name, dut, reads in checks.theorem_names(scope.own, scope.bindings)
+        if scope.nightly or not name.startswith(OF_THE_SPECIFICATION)
     ]  # fmt: skip
 
 
@@ -277,8 +288,8 @@ def _stream_cosim(scope: Scope) -> list[Task]:
 
 
 def _bound_cosim(scope: Scope) -> list[Task]:
-    """Instructions that share a module share its build on Verilator, by the first of them."""
-    first = {binding.top: binding.path for binding in reversed(scope.bindings)}
+    """Every binding on Icarus, one of each module on Verilator too."""
+    built = _firsts(scope)
     return [
         Task(
             "unit cosimulation",
@@ -290,7 +301,7 @@ def _bound_cosim(scope: Scope) -> list[Task]:
         for binding in scope.bindings
         for lanes in binding.sizes["simulate"]
         for simulator in ("verilator", "icarus")
-        if (lanes <= ICARUS_LANES if simulator == "icarus" else first[binding.top] == binding.path)
+        if (lanes <= ICARUS_LANES if simulator == "icarus" else binding in built)
     ]
 
 
@@ -414,7 +425,7 @@ def _equivalence(scope: Scope) -> list[Task]:
 def _netlist_cosim(scope: Scope) -> list[Task]:
     """On one simulator; on Icarus where it is installed, whose four states a netlist needs most."""
     simulator = quick_simulator()
-    first = {binding.top: binding.path for binding in reversed(scope.bindings)}
+    first = _firsts(scope)
     tasks = [
         Task(
             "netlist cosimulation",
@@ -424,13 +435,14 @@ def _netlist_cosim(scope: Scope) -> list[Task]:
                 binding.path,
                 lanes,
                 simulator,
-                NETLIST_EXAMPLES if first[binding.top] == binding.path else MORE_EXAMPLES,
+                NETLIST_EXAMPLES if binding in first else MORE_EXAMPLES,
                 netlist(binding.top, lanes),
             ),
             (*COSIM, *PROOFS, *_verilog(scope, binding)),
             (f"synthesis {binding.top} lanes {lanes}",),
         )
         for binding, lanes in _netlist_cases(scope)
+        if scope.nightly or binding in first
     ]
     if scope.own:
         tasks += [
@@ -467,12 +479,12 @@ def _netlist_cosim(scope: Scope) -> list[Task]:
 
 
 def _planted_bugs(scope: Scope) -> list[Task]:
-    """Each bug by the first of its checks, with `--nightly` by all."""
+    """Some bugs, each by the first of its checks; with `--nightly` all by all."""
     if not scope.own or scope.swap:
         return []
     return [
         Task("planted bugs", f"bug {bug} by {check}", checks.planted_bug, (bug, check), EVERYTHING)
-        for bug, check in checks.bug_checks(all_of_them=scope.nightly)
+        for bug, check in checks.bug_checks(None if scope.nightly else BUGS_TRIED)
     ]
 
 

@@ -172,7 +172,7 @@ class Model(Machine):
 
     def _fail(self, failed: Retired) -> None:
         super()._fail(failed)
-        self._pipeline.fail()
+        self._times = (*self._times[:2], self._pipeline.fail())
 
     def footprint(self, row: Instruction, effect: Effect) -> Footprint:
         """What the instruction whose operands are bound touches."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 
 from unmask.model.memory import DEQUANTISE, TO_SRAM, Memory, Transfer
@@ -130,9 +130,16 @@ class Pipeline:
             self.pending.append(Pending(footprint, done, complete))
         return issue, retire, complete
 
-    def fail(self) -> None:
-        """The transfer that was placed last is one that the memory refuses."""
-        self.fault = min(self.fault, self.pending[-1].complete)
+    def fail(self) -> int:
+        """The transfer that was placed last is one that the memory refuses; when it completes."""
+        last = self.pending[-1]
+        if last.footprint.stores:
+            # Which refused burst is the lowest is looked for, a channel a cycle.
+            late = last.complete + self.memory.bus.channels + 1
+            self.pending[-1] = last = replace(last, complete=late)
+            self._stored = late
+        self.fault = min(self.fault, last.complete)
+        return last.complete
 
     def _behind(self, footprint: Footprint) -> int:
         """Cycles from the last codes to the end of what a read does with them."""
