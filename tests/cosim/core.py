@@ -144,7 +144,10 @@ class Seen:
         elif letter == "E":
             self.end = tuple(x)
         else:
-            raise Mismatch(f"the core's host side is wrong in cycle {x[0]}: {x[1:]}")
+            raise Mismatch(
+                f"cycle {x[0]}: the host side (busy or done against the model's end, answers to "
+                f"the host) is not as expected, got {x[1:]}"
+            )
 
     def _row(self, order: int, row: int, mask: int, data: int) -> None:
         written, first = self.written[order], row * self._vlen
