@@ -59,8 +59,8 @@ BUGS = (
         "tail-dropped",
         "a partial last chunk is not read, as if VLEN divided the vocabulary",
         "vector/unmask_strip.v",
-        "wire last = no_full | (one_full & tail == {LANE_BITS{1'b0}});",
-        "wire last = no_full | one_full;",
+        "wire last = no_full | (full == ONE & tail == {LANE_BITS{1'b0}});",
+        "wire last = no_full | full == ONE;",
         ("core", "proof strip"),
     ),
     Bug(
