@@ -138,7 +138,7 @@ def test_bad_input_to_the_gate(words, texts):
 @pytest.mark.parametrize(
     ("words", "texts"),
     [
-        (["unit.v_red_max"], ["unit.v_red_max", "unit.v_red_max_idx"]),
+        (["unit.v_red_ma"], ["unit.v_red_ma", "unit.v_red_max"]),
         (["--dut", "none.toml"], ["none.toml"]),
         (["decode", "--replace", "a.v=b.v"], ["no file 'a.v'"]),
     ],
