@@ -120,7 +120,9 @@ MISTAKES: dict[str, tuple[Callable[..., Any], str, int, dict[str, Any], float]] 
         (last_index_on_ties, "llada_low_confidence", 4, {}, 1),
         (strict_for_not_strict, "fast_dllm_v1_threshold", 6, {}, 0),
         (not_strict_for_strict, "sglang_low_confidence", 6, {"tau": 0.5}, 1),
-        (softmax_in_bfloat16, "llada_low_confidence_fp64", 6, {}, 1),
+        # Two rows whose confidences one BF16 holds: of 3 or of 4 equal logits, by what Hypothesis
+        # draws, for which it takes constants from all modules that are loaded.
+        (softmax_in_bfloat16, "llada_low_confidence_fp64", 8, {}, 1),
         (forgets_forced_one, "sglang_low_confidence", 2, {"tau": 0.9}, 1),
         (selects_what_is_not_masked, "llada_low_confidence", 4, {"k": 1}, 1),
         (ignores_infinity, "llada_low_confidence", 6, {"k": 1}, 1),
