@@ -2,6 +2,7 @@
 
 import os
 import pty
+import select
 import subprocess
 import sys
 from pathlib import Path
@@ -270,8 +271,10 @@ def test_progress_only_on_a_terminal(here):
     watched = subprocess.run(
         command, stdout=subprocess.PIPE, stderr=theirs, check=True, cwd=ROOT, env=environment
     )
-    os.close(theirs)
+    # Read before its last end is closed, after which what was written may be gone.
+    assert select.select([ours], [], [], 10)[0], "nothing was shown"
     shown = os.read(ours, 1 << 16)
+    os.close(theirs)
     os.close(ours)
     assert watched.stdout == quiet.stdout
     assert b"instructions" in shown and b"a second" in shown
