@@ -261,11 +261,11 @@ def test_output_into_a_pipe_leaves_the_pipe(here):
 
 def test_progress_only_on_a_terminal(here):
     Path("a.asm").write_text(
-        "C_LOOP_START gp1, 30000\nS_ADD_INT gp2, gp2, gp1\nC_LOOP_END gp1\nC_BREAK"
+        "C_LOOP_START gp1, 200000\nS_ADD_INT gp2, gp2, gp1\nC_LOOP_END gp1\nC_BREAK"
     )
     command = [sys.executable, "-m", "unmask.spec", "run", here / "a.asm"]
     quiet = subprocess.run(command, capture_output=True, check=True, cwd=ROOT)
-    assert quiet.stderr == b"" and quiet.stdout == b"stopped after 60002 words\n"
+    assert quiet.stderr == b"" and quiet.stdout == b"stopped after 400002 words\n"
     ours, theirs = pty.openpty()
     environment = {**os.environ, "TERM": "xterm", "COLUMNS": "80"}
     watched = subprocess.run(
