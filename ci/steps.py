@@ -14,6 +14,7 @@ from unmask.ci import checks
 from unmask.ci.task import Task
 from unmask.spec import binding as bindings
 from unmask.spec.contracts.sequenced import UNITS as SEQUENCED_UNITS
+from unmask.tests.cosim import jobs
 from unmask.tests.cosim.jobs import SEQUENCED_NETLIST, quick_simulator, sequenced_size
 from unmask.tests.cosim.paths import BUILD, ROOT
 from unmask.tests.cosim.read_jobs import PARTS as READ_PARTS
@@ -35,14 +36,27 @@ COSIM = (
 PROOFS = (*SPEC, "model", "proofs", "ci/checks.py")
 EVERYTHING = ("spec", "model", "rtl", "proofs", "tests", "ci", "unmask.py", "pyproject.toml")
 
-NARROW = replace(SMALL, vlen=2, vector_rows=32, loop_depth=4)
-WIDE = replace(SMALL, vlen=16, vector_rows=4, int_words=32)
+# Cores in lockstep: (simulator, core); with --nightly also those of LOCKSTEP_NIGHTLY.
+LOCKSTEP = (
+    ("verilator", SMALL),
+    ("icarus", SMALL),
+    ("icarus", replace(SMALL, vlen=2, vector_rows=32, loop_depth=4)),
+    ("icarus", replace(SMALL, vlen=4, vector_rows=16, channels=4, beat_bytes=16)),
+    ("icarus", replace(SMALL, vlen=16, vector_rows=4, int_words=32, beat_bytes=64)),
+)
+LOCKSTEP_NIGHTLY = (
+    ("icarus", replace(SMALL, channels=32, hbm_bytes=1 << 13)),
+    ("verilator", replace(SMALL, vlen=64, vector_rows=2, beat_bytes=64)),
+)
 ICARUS_LANES = 16  # it interprets: wider units run on Verilator alone
 UNIT_EXAMPLES = {"verilator": 250, "icarus": 60}
 CORE_EXAMPLES = {"verilator": 300, "icarus": 60}
 VOCABULARY = 126_464  # LLaDA-8B
 REAL_ROWS = (3, 8)  # rows, VLEN: the core at 64 lanes takes minutes to build
 NIGHTLY_ROWS = (9, 64)  # each family of rows once
+# VLEN, memory, rows L, vocabulary V, formats; most cycles over the least for what is moved.
+REAL_BLOCK = (8, "narrow-1x64", 2, VOCABULARY, ("E4M3_B32",), 1.01)
+NIGHTLY_BLOCKS = ((64, "narrow-1x512", 32, VOCABULARY, ("BF16", "E4M3_B32"), 1.01),)
 NETLIST_EXAMPLES = 150
 # Its divider of 55 bits is too much for the equivalence of signal pairs: no answer in 300 s. The
 # netlist is cosimulated all the same.
@@ -311,28 +325,31 @@ def _core_cosim(scope: Scope) -> list[Task]:
     return [
         Task(
             "core lockstep",
-            name,
+            f"{simulator} core VLEN {config.vlen}, {jobs.bus_name(config)}",
             checks.core_cosim,
-            (simulator, EXAMPLES if scope.swap else examples, dict(scope.swap), config),
+            (simulator, EXAMPLES if scope.swap else CORE_EXAMPLES[simulator], dict(scope.swap),
+             config),
             (*COSIM, "rtl", *scope.swap.values()),
             cost=15,
         )
-        for name, simulator, examples, config in (
-            ("verilator core", "verilator", CORE_EXAMPLES["verilator"], SMALL),
-            ("icarus core", "icarus", CORE_EXAMPLES["icarus"], SMALL),
-            ("icarus core VLEN 2", "icarus", CORE_EXAMPLES["icarus"], NARROW),
-            ("icarus core VLEN 16", "icarus", CORE_EXAMPLES["icarus"], WIDE),
-        )
-    ]
+        for simulator, config in LOCKSTEP + (LOCKSTEP_NIGHTLY if scope.nightly else ())
+    ]  # fmt: skip
 
 
 def _real_rows(scope: Scope) -> list[Task]:
     if not scope.own:
         return []
     rows, vlen = NIGHTLY_ROWS if scope.nightly else REAL_ROWS
+    blocks = NIGHTLY_BLOCKS if scope.nightly else (REAL_BLOCK,)
     return [
         Task("real rows", f"V = {VOCABULARY:,} on RTL", checks.real_rows,
              (VOCABULARY, rows, vlen), (*COSIM, "rtl"), cost=60),
+        *(
+            Task("real rows", f"a step, L = {rows}, V = {vocabulary:,}, VLEN {vlen}",
+                 checks.real_block, (vlen, memory, rows, vocabulary, formats, most),
+                 (*COSIM, "rtl"), cost=60)
+            for vlen, memory, rows, vocabulary, formats, most in blocks
+        ),
     ]  # fmt: skip
 
 
@@ -496,7 +513,7 @@ STEPS = (
     Step("theorems", "the proof ledger, with witnesses and twins", _theorems),
     Step("unit cosimulation", "each bound unit against its contract", _unit_cosim),
     Step("core lockstep", "the core against spec, and to the cycle against model", _core_cosim),
-    Step("real rows", "argmax programs on LLaDA's vocabulary, against torch.argmax", _real_rows),
+    Step("real rows", "argmax and a whole step on LLaDA's vocabulary, against PyTorch", _real_rows),
     Step("synthesis", "generic netlists of units and core", _synthesis),
     Step("equivalence", "netlist equals RTL, formally", _equivalence),
     Step("netlist cosimulation", "the same cosimulations, on the netlists", _netlist_cosim),

@@ -358,7 +358,9 @@ def programs(draw: st.DrawFn, config: Config = SMALL) -> Case:
         window=(edges[0], edges[1]) if window else None,
         memory=memory,
         stall=(0.0, 0.0, 0.1, 0.4)[flags.below(4)],
-        faulty=tuple(_fault(flags, hbm // beat, beat) for _ in range(flags.of((0, 0, 0, 0, 1, 2)))),
+        faulty=tuple(
+            refused(flags, hbm // beat, beat) for _ in range(flags.of((0, 0, 0, 0, 1, 2)))
+        ),
     )
     if not case.faulty and flags.below(8) == 7:
         case = replace(case, noise=False, halt=1 + flags.below(150))
@@ -383,7 +385,7 @@ def tamed(case: Case, config: Config, most: int) -> Case:
     return replace(case, words=tuple(machine.program))
 
 
-def _fault(bits: Bits, beats: int, beat: int) -> tuple[int, int]:
+def refused(bits: Bits, beats: int, beat: int) -> tuple[int, int]:
     """A few beats that the memory refuses."""
     first = bits.below(beats)
     return first * beat, min(beats, first + 1 + bits.below(8)) * beat

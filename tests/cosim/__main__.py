@@ -1,30 +1,126 @@
-"""`python -m unmask.tests.cosim replay FILE`: run a counterexample again, with a waveform."""
+"""Simulations of the core by hand: a counterexample again, random words, a block of logits."""
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from unmask.model import settings
+from unmask.spec.encoding import FORMATS
 from unmask.spec.errors import UsageError
-from unmask.tests.cosim.runner import load_counterexample, simulate
+from unmask.tests.cosim import jobs
+from unmask.tests.cosim.runner import explain, load_counterexample, simulate
+
+AT_ONCE = 2000  # words of one simulation, between two steps of the display
+MOST_WORDS = 10_000_000
+
+
+def replay(arguments: argparse.Namespace) -> int:
+    outcome = simulate(load_counterexample(arguments.file))
+    print(outcome.failure or "hardware and specification agree on this case")
+    print(f"waveform: {outcome.waveform}")
+    return 1 if outcome.failure else 0
+
+
+def fuzz(arguments: argparse.Namespace) -> int:
+    _within("--words", arguments.words, 1, MOST_WORDS)
+    _within("--seed", arguments.seed, 0, (1 << 32) - 1)
+    ends: Counter[str] = Counter()
+    words = programs = cycles = part = 0
+    seconds = 0.0
+    columns = (TextColumn("words"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("", total=arguments.words)
+        while words < arguments.words:
+            count = min(AT_ONCE, arguments.words - words)
+            seed = arguments.seed << 20 | part  # each simulation has its own
+            outcome = simulate(jobs.fuzz_job("verilator", count, seed))
+            if outcome.failure is not None:
+                progress.stop()
+                print(explain(outcome))
+                return 1
+            words, part = words + outcome.examples, part + 1
+            programs += outcome.facts["programs"]
+            cycles += outcome.facts["cycles"]
+            seconds += outcome.seconds
+            ends.update(outcome.facts["ends"])
+            progress.update(task, completed=words)
+    table = Table(title=f"{words:,} words retired or trapped, all as specification and model say")
+    table.add_column("programs that ended with")
+    table.add_column("", justify="right")
+    for cause, count in ends.most_common():
+        table.add_row(cause, f"{count:,}")
+    table.add_row("all", f"{programs:,}", style="bold")
+    Console().print(table)
+    print(f"seed {arguments.seed}, {cycles:,} cycles, {words / seconds:,.0f} words a second")
+    return 0
+
+
+def block(arguments: argparse.Namespace) -> int:
+    _within("--rows", arguments.rows, 1, 1 << 10)
+    _within("--vocabulary", arguments.vocabulary, 2, 1 << 18)
+    formats = arguments.format or ["BF16", "E4M3_B32"]
+    for name in formats:
+        if name not in FORMATS:
+            raise UsageError(f"--format {name}: expected one of {', '.join(FORMATS)}")
+    job = jobs.real_block_job(
+        arguments.vlen, arguments.memory, arguments.rows, arguments.vocabulary, formats
+    )
+    with Console(stderr=True).status(f"building and running the core with {arguments.vlen} lanes"):
+        outcome = simulate(job)
+    if outcome.failure is not None:
+        print(explain(outcome))
+        return 1
+    table = Table(title=f"L = {arguments.rows}, V = {arguments.vocabulary:,} on the core's Verilog")
+    for name in ("format", "cycles, as the model's", "of the least for its bytes and lanes"):
+        table.add_column(name, justify="right")
+    for name, cycles in outcome.facts["cycles"].items():
+        table.add_row(name, f"{cycles:,}", f"{outcome.facts['ratios'][name]:.4f}")
+    Console().print(table)
+    print("tokens and choice equal PyTorch's, which a certificate proves")
+    print(f"build {outcome.build_seconds:.0f} s, run {outcome.seconds:.0f} s")
+    return 0
+
+
+def _within(name: str, value: int, least: int, most: int) -> None:
+    if not least <= value <= most:
+        raise UsageError(f"{name} {value}: expected {least} to {most}")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m unmask.tests.cosim", description=__doc__)
-    commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
-    command = commands.add_parser("replay", help="run a saved counterexample, write a waveform")
-    command.add_argument("file", type=Path)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(call: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
+        made: argparse.ArgumentParser = commands.add_parser(call.__name__, help=text)
+        made.set_defaults(call=call)
+        return made
+
+    command(replay, "run a saved counterexample, write a waveform").add_argument("file", type=Path)
+    words = command(fuzz, "random words on the core, in lockstep with specification and model")
+    words.add_argument("--words", type=int, default=10_000)
+    words.add_argument("--seed", type=int, default=0)
+    step = command(block, "a sampling step on a block of logits, in lockstep and against PyTorch")
+    step.add_argument("--vlen", type=int, default=64, help="lanes (default 64)")
+    memories = ", ".join(settings.names("profiles"))
+    step.add_argument("--memory", default="narrow-1x512", help=f"one of {memories}, or a file")
+    step.add_argument("--rows", type=int, default=32, help="positions L (default 32)")
+    step.add_argument("--vocabulary", type=int, default=126_464, help="V (default 126,464)")
+    step.add_argument("--format", action="append", help="of the logits; default BF16, E4M3_B32")
     arguments = parser.parse_args(argv)
     try:
-        outcome = simulate(load_counterexample(arguments.file))
+        found: int = arguments.call(arguments)
     except UsageError as error:
         print(error, file=sys.stderr)
         return 2
-    print(outcome.failure or "hardware and specification agree on this case")
-    print(f"waveform: {outcome.waveform}")
-    return 1 if outcome.failure else 0
+    return found
 
 
 if __name__ == "__main__":

@@ -68,7 +68,7 @@ class Clocked:
 
 async def explore(
     strategy: SearchStrategy[Any],
-    run: Callable[[Any], Coroutine[Any, None, None]],
+    run: Callable[[Any], Coroutine[Any, Any, Any]],
     to_json: Callable[[Any], dict[str, Any]],
     directed: Sequence[dict[str, Any]] = (),
     from_json: Callable[[dict[str, Any]], Any] = lambda case: case,
@@ -131,7 +131,7 @@ async def explore(
 
 async def replay(
     cases: Sequence[dict[str, Any]],
-    run: Callable[[Any], Coroutine[Any, None, None]],
+    run: Callable[[Any], Coroutine[Any, Any, Any]],
     from_json: Callable[[dict[str, Any]], Any],
 ) -> bool:
     """Run saved cases in order, up to the first that fails, and report it; whether all passed."""

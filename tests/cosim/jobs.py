@@ -5,12 +5,14 @@ Used by pytest (small), by the gate (larger) and by the planted bugs.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
+from unmask.model.settings import Core, Profile, profile
 from unmask.spec.binding import Binding
 from unmask.spec.contracts.sequenced import Sequenced, Size
+from unmask.spec.programs.step import Step
 from unmask.spec.state import Config
 from unmask.tests.cosim.paths import RTL, shown
 from unmask.tests.cosim.runner import CORE_FILES, Job, available
@@ -42,8 +44,6 @@ CORE_SIZES = (
     "loop_depth",
     "channels",
 )
-# The core's side of the bus in simulations: small, so that it fills.
-BUS_SIDE = {"burst": 4, "outstanding": 4, "fifo": 4, "ring": 32}
 BENCH_FILES = tuple(
     Path(__file__).parent / "verilog" / f"{name}.v"
     for name in ("bench_core", "axi_memory", "axi_memory_channel")
@@ -55,12 +55,17 @@ def quick_simulator() -> str:
     return "icarus" if available("icarus") else "verilator"
 
 
+def bus_side(config: Config) -> dict[str, int]:
+    """The core's side of the bus in simulations: small, so that it fills."""
+    return {"burst": 4, "outstanding": 4, "fifo": 4, "ring": max(32, 8 * config.channels)}
+
+
 def core_parameters(config: Config) -> dict[str, int]:
     """The core's Verilog parameters: a configuration's fields in capitals."""
     sizes = asdict(config)
     found = {name.upper(): sizes[name] for name in CORE_SIZES}
     found["BEAT_BITS"] = 8 * config.beat_bytes
-    return found | {name.upper(): value for name, value in BUS_SIDE.items()}
+    return found | {name.upper(): value for name, value in bus_side(config).items()}
 
 
 def unit_job(
@@ -109,20 +114,25 @@ def sequenced_job(
     )
 
 
+def bus_name(config: Config) -> str:
+    """Channels and bits of a beat: 1x64."""
+    return f"{config.channels}x{8 * config.beat_bytes}"
+
+
 def core_job(
     simulator: str, examples: int, config: Config = SMALL, swap: Swap | None = None
 ) -> Job:
     """The core on drawn programs, in lockstep with spec and model."""
     swap = swap or {}
     return Job(
-        name=f"core-{config.vlen}-{simulator}{mark(swap)}",
+        name=f"core-{config.vlen}-{bus_name(config)}-{simulator}{mark(swap)}",
         module="core",
         top="bench_core",
         files=(*swapped(CORE_FILES, swap), *BENCH_FILES),
         simulator=simulator,
         parameters={**core_parameters(config), "HBM_BYTES": config.hbm_bytes},
         examples=examples,
-        options={"config": asdict(config), "core": BUS_SIDE},
+        options={"config": asdict(config), "core": bus_side(config)},
         shrink_s=6.0,  # whole programs: seconds after which little more is gained
     )
 
@@ -134,6 +144,60 @@ def real_rows_job(vocabulary: int, rows: int, vlen: int) -> Job:
     job = core_job("verilator", rows, config)
     options = {**job.options, "vocabulary": vocabulary, "strip": vlen}
     return replace(job, name=f"core-real-{vlen}", options=options)
+
+
+def fuzz_job(simulator: str, words: int, seed: int, swap: Swap | None = None) -> Job:
+    """The core on so many words of any kind."""
+    job = core_job(simulator, words, swap=swap)
+    options = {**job.options, "seed": seed}
+    name = f"core-fuzz-{simulator}{mark(swap or {})}"
+    return replace(job, name=name, module="fuzz", options=options, limit_s=60 + words // 10)
+
+
+def _block_sizes(core: Core, memory: Profile, rows: int, vocabulary: int) -> Config:
+    """The core's smallest memories that hold the step, in any format."""
+    step = Step(1, rows, vocabulary, vocabulary - 1, vlen=core.vlen)
+    beat = memory.beat_bits // 8
+    powers = {
+        "vector_rows": -(-step.masks // core.vlen),
+        "key_words": step.rows + 1,
+        "int_words": step.quotas + 2,
+        "program_words": 128,
+        "hbm_bytes": rows * (-(-vocabulary // beat) * beat) * 2,  # two bytes at most
+    }
+    return replace(
+        SMALL,
+        vlen=core.vlen,
+        channels=memory.channels,
+        beat_bytes=beat,
+        **{name: max(2, 1 << (least - 1).bit_length()) for name, least in powers.items()},
+    )
+
+
+def real_block_job(
+    vlen: int,
+    memory: str,
+    rows: int,
+    vocabulary: int,
+    formats: Sequence[str],
+    swap: Swap | None = None,
+) -> Job:
+    """The streaming step on whole blocks of logits, behind a memory of `model/profiles`."""
+    core, behind = Core(vlen=vlen), profile(memory)
+    config, bus = _block_sizes(core, behind, rows, vocabulary), core.bus(behind)
+    side = {"burst": bus.burst, "outstanding": bus.outstanding, "fifo": bus.fifo, "ring": bus.ring}
+    entries = 1 << (config.hbm_bytes // config.beat_bytes + 1024).bit_length()
+    job = core_job("verilator", len(formats), config, swap)
+    numbers = {name.upper(): value for name, value in side.items()}
+    return replace(
+        job,
+        name=f"block-{vlen}-{memory}{mark(swap or {})}",
+        module="real_block",
+        parameters={**job.parameters, **numbers, "ENTRIES": entries},
+        options={**job.options, "core": side, "profile": memory, "rows": rows,
+                 "vocabulary": vocabulary, "formats": list(formats)},
+        limit_s=1800,
+    )  # fmt: skip
 
 
 def on_netlist(job: Job, netlist: Path) -> Job:

@@ -32,6 +32,8 @@ SIMULATORS = {"icarus": "iverilog", "verilator": "verilator"}  # name -> program
 NEEDED = {
     "units": ("transactions",),
     "core": ("words", "memories"),
+    "fuzz": ("words", "memories"),
+    "real_block": (),  # it saves none: a block is drawn from its sizes
     "vector_jobs": ("requests",),
     "read_engine": ("fetches",),
     "read_slave": ("fetches",),

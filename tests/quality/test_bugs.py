@@ -45,7 +45,7 @@ def test_a_counterexample_shrinks_to_a_few_lanes():
 def test_a_replay_that_needs_what_ran_before_is_red_too():
     """`vl-not-reset` shows only after another run: the counterexample carries that run."""
     assert catch(BUGS["vl-not-reset"], "core") is not None
-    folder = BUILD / "cosim" / "core-8-icarus-vl-not-reset-core"
+    folder = BUILD / "cosim" / "core-8-1x64-icarus-vl-not-reset-core"
     if quick_simulator() != "icarus":
         folder = folder.with_name(folder.name.replace("icarus", "verilator"))
     outcome = simulate(load_counterexample(folder / "counterexample.json"))
