@@ -312,16 +312,9 @@ def real_rows(vocabulary: int, rows: int, vlen: int) -> Result:
     return _simulated(jobs.real_rows_job(vocabulary, rows, vlen), "rows")
 
 
-def real_block(
-    vlen: int,
-    memory: str,
-    rows: int,
-    vocabulary: int,
-    formats: Sequence[str],
-    most: float,
-) -> Result:
-    """The streaming step on a block of logits, within `most` of the least cycles for its bytes."""
-    found = _simulated(jobs.real_block_job(vlen, memory, rows, vocabulary, formats), "steps")
+def block(sizes: jobs.Block, most: float) -> Result:
+    """Streaming steps over a block of logits, within `most` of the least cycles for its bytes."""
+    found = _simulated(jobs.block_job(sizes), "steps")
     slow = [f"{x} takes {ratio:.4f} of its least cycles, expected at most {most}"
             for x, ratio in found.facts.get("ratios", {}).items() if ratio > most]  # fmt: skip
     return replace(found, verdict=FAIL, detail="; ".join(slow)) if slow else found

@@ -66,19 +66,19 @@ def fuzz(arguments: argparse.Namespace) -> int:
 def block(arguments: argparse.Namespace) -> int:
     _within("--rows", arguments.rows, 1, 1 << 10)
     _within("--vocabulary", arguments.vocabulary, 2, 1 << 18)
-    formats = arguments.format or ["BF16", "E4M3_B32"]
+    _within("--batch", arguments.batch, 1, 1 << 10)
+    formats = tuple(arguments.format or ("BF16", "E4M3_B32"))
     for name in formats:
         if name not in FORMATS:
             raise UsageError(f"--format {name}: expected one of {', '.join(FORMATS)}")
-    job = jobs.real_block_job(
-        arguments.vlen, arguments.memory, arguments.rows, arguments.vocabulary, formats
-    )
+    sizes = (arguments.batch, arguments.rows, arguments.vocabulary)
+    job = jobs.block_job(jobs.Block(arguments.vlen, arguments.memory, *sizes, formats))
     with Console(stderr=True).status(f"building and running the core with {arguments.vlen} lanes"):
         outcome = simulate(job)
     if outcome.failure is not None:
         print(explain(outcome))
         return 1
-    table = Table(title=f"L = {arguments.rows}, V = {arguments.vocabulary:,} on the core's Verilog")
+    table = Table(title=f"B, L, V = {sizes} on the core's Verilog")
     for name in ("format", "cycles, as the model's", "of the least for its bytes and lanes"):
         table.add_column(name, justify="right")
     for name, cycles in outcome.facts["cycles"].items():
@@ -111,6 +111,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     step.add_argument("--vlen", type=int, default=64, help="lanes (default 64)")
     memories = ", ".join(settings.names("profiles"))
     step.add_argument("--memory", default="narrow-1x512", help=f"one of {memories}, or a file")
+    step.add_argument("--batch", type=int, default=1, help="batch rows B (default 1)")
     step.add_argument("--rows", type=int, default=32, help="positions L (default 32)")
     step.add_argument("--vocabulary", type=int, default=126_464, help="V (default 126,464)")
     step.add_argument("--format", action="append", help="of the logits; default BF16, E4M3_B32")

@@ -43,7 +43,8 @@ MOST_SHOWN = 64  # words of a memory in a listing
 SELECT = {"program": 0, "vector": 1, "fp": 2, "int": 3, "key": 4, "hbm": 5}
 NAMES = {number: name for name, number in SELECT.items()}
 SETTINGS = 28  # lines of a case before the words to load, see `bench_core`
-RESET, NOISE, READ_BACK = 1, 2, 4
+RESET, NOISE, READ_BACK, WHOLE_HBM = 1, 2, 4, 8
+MOST_LINES = 1 << 15  # of words to load; if there are more, HBM is loaded from a file of its own
 TO_HALT = 4  # cycles from the host's request at most until nothing issues
 MOST_INSTRUCTIONS = 1000  # a program that is not done by then is halted halfway there
 MARGIN = 64  # cycles that a run may take longer than the model says, before it is given up
@@ -291,6 +292,12 @@ class CoreBench:
         if fresh:
             self.known = {}
         words = list(self.changed(case))
+        whole = len(words) > MOST_LINES
+        if whole:
+            words = [word for word in words if word >> self.place + 32 != SELECT["hbm"]]
+            digits = 2 * self.config.beat_bytes
+            beats = "\n".join(f"{beat:0{digits}x}" for beat in self.known["hbm"])
+            (self.folder / "hbm.hex").write_text(beats)
         last = expected[-1].timed.retire
         flags = (RESET if case.reset or not self.ready else 0) | (NOISE if case.noise else 0)
         window = case.window or (0, self.config.hbm_bytes)
@@ -299,7 +306,7 @@ class CoreBench:
         cuts = sum(int(cut) << 16 * place for place, cut in enumerate(memory.cuts))
         settings = [
             len(words),
-            flags | READ_BACK,
+            flags | READ_BACK | (WHOLE_HBM if whole else 0),
             len(case.words) + case.excess,
             0 if case.abandoned is None else case.abandoned + 1,
             case.halt or 0,

@@ -5,13 +5,14 @@ Used by pytest (small), by the gate (larger) and by the planted bugs.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from unmask.model.settings import Core, Profile, profile
 from unmask.spec.binding import Binding
 from unmask.spec.contracts.sequenced import Sequenced, Size
+from unmask.spec.pack import Shape
 from unmask.spec.programs.step import Step
 from unmask.spec.state import Config
 from unmask.tests.cosim.paths import RTL, shown
@@ -154,50 +155,59 @@ def fuzz_job(simulator: str, words: int, seed: int, swap: Swap | None = None) ->
     return replace(job, name=name, module="fuzz", options=options, limit_s=60 + words // 10)
 
 
-def _block_sizes(core: Core, memory: Profile, rows: int, vocabulary: int) -> Config:
-    """The core's smallest memories that hold the step, in any format."""
-    step = Step(1, rows, vocabulary, vocabulary - 1, vlen=core.vlen)
-    beat = memory.beat_bits // 8
-    powers = {
-        "vector_rows": -(-step.masks // core.vlen),
-        "key_words": step.rows + 1,
-        "int_words": step.quotas + 2,
-        "program_words": 128,
-        "hbm_bytes": rows * (-(-vocabulary // beat) * beat) * 2,  # two bytes at most
-    }
-    return replace(
-        SMALL,
-        vlen=core.vlen,
-        channels=memory.channels,
-        beat_bytes=beat,
-        **{name: max(2, 1 << (least - 1).bit_length()) for name, least in powers.items()},
-    )
+@dataclass(frozen=True)
+class Block:
+    """Streaming steps over blocks of logits, one after the other, on a core and a memory.
+
+    Attributes:
+        vlen: lanes.
+        memory: a profile of `model/profiles`.
+        batch, rows, vocabulary: B, L, V.
+        formats: of the logits, a step for each.
+    """
+
+    vlen: int
+    memory: str
+    batch: int
+    rows: int
+    vocabulary: int
+    formats: tuple[str, ...] = ("BF16", "E4M3_B32")
+
+    def config(self, behind: Profile) -> Config:
+        """The core's smallest memories that hold a step."""
+        step = Step(self.batch, self.rows, self.vocabulary, self.vocabulary - 1, vlen=self.vlen)
+        beat, all_rows = behind.beat_bits // 8, self.batch * self.rows
+        powers = {
+            "vector_rows": -(-step.masks // self.vlen),
+            "key_words": step.rows + 1,
+            "int_words": step.quotas + self.batch + 1,
+            "program_words": 128,
+            "hbm_bytes": max(Shape(x, all_rows, self.vocabulary, beat).size for x in self.formats),
+        }
+        return replace(
+            SMALL,
+            vlen=self.vlen,
+            channels=behind.channels,
+            beat_bytes=beat,
+            **{name: max(2, 1 << (least - 1).bit_length()) for name, least in powers.items()},
+        )
 
 
-def real_block_job(
-    vlen: int,
-    memory: str,
-    rows: int,
-    vocabulary: int,
-    formats: Sequence[str],
-    swap: Swap | None = None,
-) -> Job:
-    """The streaming step on whole blocks of logits, behind a memory of `model/profiles`."""
-    core, behind = Core(vlen=vlen), profile(memory)
-    config, bus = _block_sizes(core, behind, rows, vocabulary), core.bus(behind)
+def block_job(block: Block, swap: Swap | None = None) -> Job:
+    """A block's steps through the core's RTL under Verilator."""
+    behind = profile(block.memory)
+    bus = Core(vlen=block.vlen).bus(behind)
     side = {"burst": bus.burst, "outstanding": bus.outstanding, "fifo": bus.fifo, "ring": bus.ring}
-    entries = 1 << (config.hbm_bytes // config.beat_bytes + 1024).bit_length()
-    job = core_job("verilator", len(formats), config, swap)
+    job = core_job("verilator", len(block.formats), block.config(behind), swap)
     numbers = {name.upper(): value for name, value in side.items()}
     return replace(
         job,
-        name=f"block-{vlen}-{memory}{mark(swap or {})}",
-        module="real_block",
-        parameters={**job.parameters, **numbers, "ENTRIES": entries},
-        options={**job.options, "core": side, "profile": memory, "rows": rows,
-                 "vocabulary": vocabulary, "formats": list(formats)},
+        name=f"block-{block.vlen}-{Path(block.memory).stem}{mark(swap or {})}",
+        module="block",
+        parameters={**job.parameters, **numbers},
+        options={**job.options, "core": side, "block": asdict(block)},
         limit_s=1800,
-    )  # fmt: skip
+    )
 
 
 def on_netlist(job: Job, netlist: Path) -> Job:

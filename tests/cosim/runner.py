@@ -33,7 +33,7 @@ NEEDED = {
     "units": ("transactions",),
     "core": ("words", "memories"),
     "fuzz": ("words", "memories"),
-    "real_block": (),  # it saves none: a block is drawn from its sizes
+    "block": (),  # it saves none: a block is drawn from its sizes
     "vector_jobs": ("requests",),
     "read_engine": ("fetches",),
     "read_slave": ("fetches",),
@@ -62,6 +62,7 @@ class Job:
         examples: hypothesis examples, or rows for real-input runs.
         options: more for the test module (binding, lanes, configuration, a case to replay).
         waves: write a waveform beside the result.
+        coverage: count lines and toggles, of Verilator; the counts lie beside the result.
         limit_s: after that the simulation is killed: a design may oscillate for ever.
         shrink_s: after that a counterexample counts as small enough.
     """
@@ -77,6 +78,7 @@ class Job:
     examples: int = 100
     options: Mapping[str, Any] = field(default_factory=dict)
     waves: bool = False
+    coverage: bool = False
     limit_s: int = 240
     shrink_s: float = 30.0
 
@@ -290,7 +292,8 @@ def _build_arguments(job: Job) -> Sequence[str]:
         # cocotb's own module that writes waveforms is SystemVerilog; ours is Verilog-2005.
         return [] if job.waves else ["-g2005"]
     # Netlists and foreign units may draw warnings; ours are linted in a step of their own.
-    return ["-Wno-fatal", "-Wno-lint", "-Wno-style", "-O3", "--x-assign", "unique"]
+    counts = ["--coverage-line", "--coverage-toggle"] if job.coverage else []
+    return ["-Wno-fatal", "-Wno-lint", "-Wno-style", "-O3", "--x-assign", "unique", *counts]
 
 
 def _kill_children() -> None:

@@ -11,9 +11,9 @@ from unmask.tests.quality.bugs import BUGS, plant
 
 
 def test_any_words():
-    outcome = simulate(jobs.fuzz_job(jobs.quick_simulator(), 150, 7))
+    outcome = simulate(jobs.fuzz_job(jobs.quick_simulator(), 60, 7))
     assert outcome.failure is None, outcome.failure
-    assert outcome.examples >= 150
+    assert outcome.examples >= 60
     ends = outcome.facts["ends"]
     assert sum(ends.values()) == outcome.facts["programs"] and {"ILLEGAL", "RANGE"} <= ends.keys()
 

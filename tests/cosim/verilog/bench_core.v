@@ -39,7 +39,8 @@ module bench_core #(
 
     // Places of the settings
     localparam SET_ENTRIES = 0;      // words to load
-    localparam SET_FLAGS = 1;        // 1 reset first, 2 a host that disturbs, 4 read memories back
+    localparam SET_FLAGS = 1;        // 1 reset first, 2 a host that disturbs, 4 read memories back,
+                                     // 8 all of HBM is in hbm.hex
     localparam SET_LENGTH = 2;       // program length
     localparam SET_ABANDON = 3;      // cycles of a first run that a reset ends, plus 1; 0: none
     localparam SET_HALT = 4;         // cycle in which the host halts, plus 1; 0: never
@@ -337,6 +338,7 @@ module bench_core #(
         case (state)
             IDLE: if (go != done) begin
                 $readmemh("case.hex", lines, 0, count - 1);
+                if (lines[SET_FLAGS][3]) $readmemh("hbm.hex", memory.store_reg);
                 file = $fopen("records.txt", "w");
                 state <= LOAD;
                 place <= 32'd0;
