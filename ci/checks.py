@@ -269,7 +269,7 @@ def theorem(name: str, dut: Path | None, swap: Swap) -> Result:
 # -- cosimulation ------------------------------------------------------------------------------
 def _simulated(job: Job, unit: str = "examples") -> Result:
     outcome = simulate(job)
-    facts = dict(outcome.facts)
+    facts = {name: value for name, value in outcome.facts.items() if name != "bins"}
     if outcome.seconds:
         facts[f"{unit}_per_second"] = round(outcome.examples / outcome.seconds, 1)
     if outcome.failure is None:

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from unmask.model.memory import Memory, Transfer, transfer_of
+from unmask.model.memory import Memory, Transfer, bursts, transfer_of
 from unmask.model.pipeline import Footprint, Pipeline
 from unmask.model.settings import Bus, Core, Profile
 from unmask.spec import isa
@@ -169,6 +169,17 @@ class Model(Machine):
         if touched.transfer is not None:
             self.moved.append((touched.transfer, touched.stores))
         return True
+
+    def _bus_error(self, decoded: Decoded, effect: Effect) -> Retired | None:
+        record, touched = super()._bus_error(decoded, effect), self.touched
+        if record is not None and touched is not None and touched.stores:
+            assert touched.transfer is not None
+            record.fault = min(
+                first
+                for first, beats in bursts(touched.transfer, self.memory.bus)
+                if any(f <= beat < end for beat in beats for f, end in self.faulty)
+            )
+        return record
 
     def _fail(self, failed: Retired) -> None:
         super()._fail(failed)

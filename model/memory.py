@@ -6,6 +6,7 @@ H_STORE_V. `model/README.md` has the recurrences, `kernel` their text.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -73,6 +74,26 @@ def transfer_of(row: Instruction, x: Operands) -> Transfer:
         for parts in found
     )
     return Transfer(tuple(p for p in pieces if p.first < p.end), layout, lanes)
+
+
+def bursts(transfer: Transfer, bus: Bus) -> Iterator[tuple[int, list[int]]]:
+    """Each burst of a transfer: the address of its first beat, and the addresses of its beats."""
+    for piece in transfer.pieces:
+        for first, end in ((piece.first, piece.end), (piece.scale, piece.scale_end)):
+            if first == end:
+                continue
+            begin, last = first // bus.beat, (end - 1) // bus.beat
+            for channel in range(bus.channels):
+                run: list[int] = []
+                for beat in range(begin, last + 1):
+                    if beat % bus.channels != channel:
+                        continue
+                    if run and beat // bus.channels % bus.burst == 0:
+                        yield run[0] * bus.beat, [x * bus.beat for x in run]
+                        run = []
+                    run.append(beat)
+                if run:
+                    yield run[0] * bus.beat, [x * bus.beat for x in run]
 
 
 class Memory:

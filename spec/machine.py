@@ -80,7 +80,8 @@ class Retired:
         store: (memory, address, value), or None.
         blocks: vectors written.
         softmax: (number, `state.plain` of its new value), or None.
-        fault: of a FATAL, the address of the first byte that the memory refused.
+        fault: of a FATAL, the address of the first beat that the memory refused. A core in whose
+            bursts one answer stands for all beats of a store says the burst's (`model.Model` too).
         undefined: of a FATAL, (memory or "softmax", first, end) that may hold anything: what all
             transfers that failed were writing.
     """
@@ -382,7 +383,7 @@ class Machine:
         beat = self.config.beat_bytes
         writes = [self._access(write) for write in effect.writes]
         refused = [
-            max(access.first, first)
+            max(access.first // beat * beat, first)
             for access in (*self._operands.reads, *writes)
             if access.memory == "hbm"
             for first, end in self.faulty

@@ -72,11 +72,12 @@ async def explore(
     to_json: Callable[[Any], dict[str, Any]],
     directed: Sequence[dict[str, Any]] = (),
     from_json: Callable[[dict[str, Any]], Any] = lambda case: case,
+    facts: Callable[[], dict[str, Any]] = dict,
 ) -> None:
     """Run `directed` cases in order, then `run` on examples of `strategy`, in this simulation.
 
     A failure is shrunk and reported. Examples are the same in every run, unless the environment
-    says UNMASK_HYPOTHESIS=explore.
+    says UNMASK_HYPOTHESIS=explore. `facts` go into the report.
 
     Writes the options' `result` file: examples run, seconds, and on failure the smallest case.
     """
@@ -124,7 +125,7 @@ async def explore(
         if not failures:
             raise
     failure, case = (failures[shown], json.loads(shown)) if failures else (None, None)
-    report(examples, time.monotonic() - begin, failure, case, before.get(shown, []))
+    report(examples, time.monotonic() - begin, failure, case, before.get(shown, []), **facts())
     if failure is not None:
         raise Mismatch(failure)
 

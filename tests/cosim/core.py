@@ -36,6 +36,7 @@ from unmask.spec.programs.argmax import START_CODE, argmax_rows, pitch
 from unmask.spec.state import MEMORIES, Config, softmax_of
 from unmask.tests.cosim import corners
 from unmask.tests.cosim.bench import Mismatch, explore, options, replay, report
+from unmask.tests.cosim.bins import Bin, observed, of_run
 from unmask.tests.logit_rows import FAMILIES, logit_row
 from unmask.tests.strategies import Case, bus_of, load_case, programs
 
@@ -166,11 +167,13 @@ class Expected(NamedTuple):
         timed: its record and cycles.
         written: elements that it wrote as vectors.
         beats: chunks that it read; None: nobody knows their data.
+        kind: its bin.
     """
 
     timed: Timed
     written: Pairs
     beats: list[tuple[int, ...]]
+    kind: Bin
 
 
 class Ran(NamedTuple):
@@ -195,6 +198,7 @@ class CoreBench:
     def __init__(self, dut: Any, config: Config, core: dict[str, int]) -> None:
         self.dut, self.config, self.core = dut, config, core
         self.cycles_run = 0
+        self.bins: Counter[Bin] = Counter()  # of what was compared
         self.ready = False  # whether it was reset since it last misbehaved
         self.known: dict[str, list[int]] = {}  # what the memories hold, -1 where nobody knows
         self.folder = Path.cwd()
@@ -206,6 +210,10 @@ class CoreBench:
     def begin(self) -> None:
         """Start the clock, which Python does not touch again."""
         Clock(self.dut.clk, 2, unit="ns", impl="gpi").start()
+
+    def facts(self) -> dict[str, Any]:
+        """For the report: cycles, and how often each bin was seen."""
+        return {"cycles": self.cycles_run, "bins": {str(x): n for x, n in self.bins.items()}}
 
     async def run(self, case: Case) -> Ran:
         """One case from start to stop.
@@ -246,6 +254,8 @@ class CoreBench:
         self.ready = True
         cycles = expected[-1].timed.retire + 1 if expected else 0
         cause = None if halted else expected[-1].timed.record.cause
+        self.bins.update(x.kind for x in expected)
+        self.bins.update(of_run(case, cause))
         return Ran(cycles, len(expected), cause, model.moved)
 
     def model(self, case: Case, bus: Bus) -> Model:
@@ -258,13 +268,13 @@ class CoreBench:
     def expect(self, model: Model) -> Iterator[Expected]:
         """What the model says that each instruction does."""
         gp = [0] * GP_COUNT
-        for timed in model.trace():
+        for timed, kind in observed(model):
             record = timed.record
             written: Pairs = {}
             for block in record.blocks:
                 if block.memory != "hbm":
                     written.update({(block.memory, at): x for at, x in block.written()})
-            yield Expected(timed, written, self.beats(record, gp, model))
+            yield Expected(timed, written, self.beats(record, gp, model), kind)
             if record.gp is not None:
                 gp[record.gp[0]] = record.gp[1]
 
@@ -588,7 +598,7 @@ async def core_equals_model(dut: Any) -> None:
     else:
         directed = [to_json(case) for case in corners.cases(bench.config)]
         strategy: st.SearchStrategy[Case] = programs(bench.config)
-        await explore(strategy, bench.run, to_json, directed, from_json)
+        await explore(strategy, bench.run, to_json, directed, from_json, bench.facts)
 
 
 async def real_rows(bench: CoreBench, option: dict[str, Any]) -> None:

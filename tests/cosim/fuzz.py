@@ -80,7 +80,7 @@ async def any_words(dut: Any) -> None:
         ends["halted" if ran.cause is None else "stopped" if not ran.cause else ran.cause.name] += 1
         before = [to_json(case)]
     saved = None if failure is None or case is None else to_json(case)
-    facts = {"programs": programs, "cycles": bench.cycles_run, "ends": dict(ends.most_common())}
+    facts = {"programs": programs, "ends": dict(ends.most_common()), **bench.facts()}
     report(words, time.monotonic() - begin, failure, saved, before, **facts)
     if failure is not None:
         raise Mismatch(failure)

@@ -147,6 +147,16 @@ def real_rows_job(vocabulary: int, rows: int, vlen: int) -> Job:
     return replace(job, name=f"core-real-{vlen}", options=options)
 
 
+def coverage_jobs(programs: int, words: int) -> tuple[Job, Job, Job]:
+    """Drawn programs, random words, and what aims at bins, on one build that counts.
+
+    The last takes the option `seen`: bins of the two before it.
+    """
+    job = replace(core_job("verilator", programs), name="core-coverage", coverage=True)
+    fuzz = replace(job, module="fuzz", examples=words, options={**job.options, "seed": 0})
+    return job, fuzz, replace(job, module="aimed")
+
+
 def fuzz_job(simulator: str, words: int, seed: int, swap: Swap | None = None) -> Job:
     """The core on so many words of any kind."""
     job = core_job(simulator, words, swap=swap)

@@ -33,6 +33,7 @@ NEEDED = {
     "units": ("transactions",),
     "core": ("words", "memories"),
     "fuzz": ("words", "memories"),
+    "aimed": ("words", "memories"),
     "block": (),  # it saves none: a block is drawn from its sizes
     "vector_jobs": ("requests",),
     "read_engine": ("fetches",),

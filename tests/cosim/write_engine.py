@@ -7,7 +7,6 @@ complete in the model's cycle; and the memory must have seen no wrong AXI transa
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -17,7 +16,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from unmask.model import kernel
-from unmask.model.memory import Memory, Transfer, transfer_of
+from unmask.model.memory import Memory, Transfer, bursts, transfer_of
 from unmask.model.settings import Bus
 from unmask.spec import isa
 from unmask.spec.assembler import assemble
@@ -223,26 +222,6 @@ class Stores:
             state.memories["hbm"][first:end] = before[first:end]
         row = isa.BY_MNEMONIC[store.mnemonic]
         return transfer_of(row, machine._operands)
-
-
-def bursts(transfer: Transfer, bus: Bus) -> Iterator[tuple[int, list[int]]]:
-    """Each burst of a transfer: the address of its first beat, and the addresses of its beats."""
-    for piece in transfer.pieces:
-        for first, end in ((piece.first, piece.end), (piece.scale, piece.scale_end)):
-            if first == end:
-                continue
-            begin, last = first // bus.beat, (end - 1) // bus.beat
-            for channel in range(bus.channels):
-                run: list[int] = []
-                for beat in range(begin, last + 1):
-                    if beat % bus.channels != channel:
-                        continue
-                    if run and beat // bus.channels % bus.burst == 0:
-                        yield run[0] * bus.beat, [x * bus.beat for x in run]
-                        run = []
-                    run.append(beat)
-                if run:
-                    yield run[0] * bus.beat, [x * bus.beat for x in run]
 
 
 class WriteBench(Clocked):

@@ -127,13 +127,13 @@ def transfers(world: World, name: str, o: Fields) -> list[range]:
 
 
 def refused(world: World, name: str, o: Fields, faulty: Faulty, beat: int) -> int | None:
-    """The first byte touched of a faulty beat; beats move whole."""
+    """The first faulty beat that is touched; beats move whole."""
     found = []
     for part in transfers(world, name, o) if name.startswith("H_") else ():
         for first, end in faulty:
             begin, behind = part.start // beat * beat, -(-part.stop // beat) * beat
             if part and begin < end and first < behind:
-                found.append(max(part.start, first))
+                found.append(max(begin, first))
     return min(found, default=None)
 
 
