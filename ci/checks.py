@@ -25,8 +25,9 @@ from unmask.spec.contracts.sequenced import Size
 from unmask.spec.manual import pages, published_error
 from unmask.spec.state import Config
 from unmask.tests.certificates import sweep
+from unmask.tests.cosim import coverage as counts
 from unmask.tests.cosim import jobs, read_jobs, stream_jobs, write_jobs
-from unmask.tests.cosim.paths import ROOT, RTL
+from unmask.tests.cosim.paths import BUILD, ROOT, RTL, shown
 from unmask.tests.cosim.runner import CORE_FILES, Job, explain, simulate
 from unmask.tests.mutants import loader
 from unmask.tests.quality import bugs
@@ -305,6 +306,19 @@ def read_slave(simulator: str, examples: int) -> Result:
 def core_cosim(simulator: str, examples: int, swap: Swap, config: Config) -> Result:
     """The core on drawn programs, in lockstep."""
     return _simulated(jobs.core_job(simulator, examples, config, swap))
+
+
+def coverage(programs: int, words: int) -> Result:
+    """What drawn and directed programs reach of the core's lines, toggles and bins."""
+    aims = counts.goals()
+    covered, failed = counts.run(programs, words)
+    if failed is not None:
+        return Result(FAIL, covered.programs, "programs", explain(failed))
+    page = counts.write(covered, aims, BUILD / "coverage")
+    facts = {name: str(covered.share(name)) for name in aims.floor} | {"page": shown(page)}
+    missed = counts.below(covered, aims)
+    verdict = FAIL if missed else PASS
+    return Result(verdict, covered.programs, "programs", "; ".join(missed), facts)
 
 
 def real_rows(vocabulary: int, rows: int, vlen: int) -> Result:

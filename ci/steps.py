@@ -51,6 +51,7 @@ LOCKSTEP_NIGHTLY = (
 ICARUS_LANES = 16  # it interprets: wider units run on Verilator alone
 UNIT_EXAMPLES = {"verilator": 250, "icarus": 60}
 CORE_EXAMPLES = {"verilator": 300, "icarus": 60}
+COVERAGE = (200, 1000)  # programs and random words drawn, besides those that aim at bins
 VOCABULARY = 126_464  # LLaDA-8B
 REAL_ROWS = (3, 8)  # rows, VLEN: the core at 64 lanes takes minutes to build
 NIGHTLY_ROWS = (9, 64)  # each family of rows once
@@ -341,6 +342,15 @@ def _core_cosim(scope: Scope) -> list[Task]:
     ]  # fmt: skip
 
 
+def _coverage(scope: Scope) -> list[Task]:
+    if not scope.own or scope.swap:
+        return []
+    return [
+        Task("coverage", "coverage of the core", checks.coverage, COVERAGE, (*COSIM, "rtl"),
+             cost=60)
+    ]  # fmt: skip
+
+
 def _real_rows(scope: Scope) -> list[Task]:
     if not scope.own:
         return []
@@ -516,6 +526,7 @@ STEPS = (
     Step("theorems", "the proof ledger, with witnesses and twins", _theorems),
     Step("unit cosimulation", "each bound unit against its contract", _unit_cosim),
     Step("core lockstep", "the core against spec, and to the cycle against model", _core_cosim),
+    Step("coverage", "lines, toggles and bins that programs on the core reach", _coverage),
     Step("real rows", "argmax and a whole step on LLaDA's vocabulary, against PyTorch", _real_rows),
     Step("synthesis", "generic netlists of units and core", _synthesis),
     Step("equivalence", "netlist equals RTL, formally", _equivalence),

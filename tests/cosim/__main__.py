@@ -15,7 +15,9 @@ from rich.table import Table
 from unmask.model import settings
 from unmask.spec.encoding import FORMATS
 from unmask.spec.errors import UsageError
+from unmask.tests.cosim import coverage as counts
 from unmask.tests.cosim import jobs
+from unmask.tests.cosim.paths import BUILD, shown
 from unmask.tests.cosim.runner import explain, load_counterexample, simulate
 
 AT_ONCE = 2000  # words of one simulation, between two steps of the display
@@ -89,6 +91,30 @@ def block(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def coverage(arguments: argparse.Namespace) -> int:
+    _within("--programs", arguments.programs, 1, 100_000)
+    _within("--words", arguments.words, 1, MOST_WORDS)
+    aims = counts.goals()
+    with Console(stderr=True).status("counting lines, toggles and bins on the core"):
+        covered, failed = counts.run(arguments.programs, arguments.words)
+    if failed is not None:
+        print(explain(failed))
+        return 1
+    page = counts.write(covered, aims, BUILD / "coverage")
+    table = Table(title=f"{covered.programs:,} programs in lockstep")
+    for name in ("", "reached", "floor"):
+        table.add_column(name)
+    for name, floor in aims.floor.items():
+        table.add_row(name, str(covered.share(name)), f"{100 * floor:.1f} %")
+    Console().print(table)
+    for name, why in covered.missed(aims):
+        print(f"not seen: {name} ({why})")
+    print(f"page: {shown(page)}")
+    missed = counts.below(covered, aims)
+    print("\n".join(missed), end="\n" if missed else "")
+    return 1 if missed else 0
+
+
 def _within(name: str, value: int, least: int, most: int) -> None:
     if not least <= value <= most:
         raise UsageError(f"{name} {value}: expected {least} to {most}")
@@ -115,6 +141,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     step.add_argument("--rows", type=int, default=32, help="positions L (default 32)")
     step.add_argument("--vocabulary", type=int, default=126_464, help="V (default 126,464)")
     step.add_argument("--format", action="append", help="of the logits; default BF16, E4M3_B32")
+    covers = command(coverage, "lines, toggles and functional bins of the core, against floors")
+    covers.add_argument("--programs", type=int, default=counts.PROGRAMS, help="that are drawn")
+    covers.add_argument("--words", type=int, default=counts.WORDS, help="random ones")
     arguments = parser.parse_args(argv)
     try:
         found: int = arguments.call(arguments)
