@@ -85,10 +85,12 @@ def _memory_file(text: str, form: str) -> File:
     return memory, path, place
 
 
-def run(arguments: argparse.Namespace) -> int:
-    saved = [path for _, path, _ in arguments.save]
-    traced = [] if arguments.trace in (None, TERMINAL) else [arguments.trace]
-    check_files([arguments.program, *(path for _, path, _ in arguments.load)], [*saved, *traced])
+def machine_of(arguments: argparse.Namespace) -> Machine:
+    """The machine that the options of `add_machine` describe, about to run.
+
+    Raises:
+        UsageError: on files, sizes or places that do not go together.
+    """
     sizes = {item.name: getattr(arguments, item.name) for item in fields(Config)}
     config = Config(**{name: size for name, size in sizes.items() if size is not None})
     words = read_program(arguments.program, config.program_words)
@@ -124,6 +126,15 @@ def run(arguments: argparse.Namespace) -> int:
             state.load(memory, array, address)
         except UsageError as error:
             raise UsageError(str(error), str(path)) from None
+    return machine
+
+
+def run(arguments: argparse.Namespace) -> int:
+    saved = [path for _, path, _ in arguments.save]
+    traced = [] if arguments.trace in (None, TERMINAL) else [arguments.trace]
+    check_files([arguments.program, *(path for _, path, _ in arguments.load)], [*saved, *traced])
+    machine = machine_of(arguments)
+    state, config = machine.state, machine.state.config
     parts = [_part(config, memory, place) for memory, _, place in arguments.save]
     last, finished = _retire(machine, arguments)
     for (memory, path, _), part in zip(arguments.save, parts, strict=True):
@@ -205,15 +216,7 @@ def add(commands: Commands) -> None:
         help="run a program (assembly or .bin)",
         description="Run a program. Exit code 0 if it stopped, 1 after a trap or a FATAL error.",
     )
-    command.add_argument("program", type=file_path)
-    command.add_argument(
-        "--load",
-        action="append",
-        default=[],
-        type=load_file,
-        metavar="MEMORY=FILE[@ADDRESS]",
-        help=f".npy, or little-endian elements in .bin; memories: {', '.join(MEMORIES)}",
-    )
+    add_machine(command)
     command.add_argument(
         "--save",
         action="append",
@@ -229,6 +232,21 @@ def add(commands: Commands) -> None:
         const=TERMINAL,
         metavar="FILE",
         help="what each instruction wrote, on the terminal or, in full, to a file",
+    )
+    command.add_argument("--max-instructions", type=number, default=10_000_000, metavar="N")
+    command.set_defaults(call=run)
+
+
+def add_machine(command: argparse.ArgumentParser) -> None:
+    """The options of `machine_of`: a program, sizes, what the memories hold, which bytes fail."""
+    command.add_argument("program", type=file_path)
+    command.add_argument(
+        "--load",
+        action="append",
+        default=[],
+        type=load_file,
+        metavar="MEMORY=FILE[@ADDRESS]",
+        help=f".npy, or little-endian elements in .bin; memories: {', '.join(MEMORIES)}",
     )
     command.add_argument(
         "--window", type=extent, metavar="FIRST:END", help="bytes of HBM that transfers may touch"
@@ -253,7 +271,6 @@ def add(commands: Commands) -> None:
         action="store_true",
         help="element by element on integers, as the definition reads; slow",
     )
-    command.add_argument("--max-instructions", type=number, default=10_000_000, metavar="N")
     for item in fields(Config):
         grows = item.name == "hbm_bytes"
         more = ", or what the loaded files take" if grows else ""
@@ -264,4 +281,3 @@ def add(commands: Commands) -> None:
             metavar="N",
             help=f"{_SIZES[item.name]} (default {item.default}{more})",
         )
-    command.set_defaults(call=run)

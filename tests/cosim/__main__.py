@@ -13,11 +13,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from unmask.model import settings
+from unmask.spec.commands.run import add_machine, machine_of
 from unmask.spec.encoding import FORMATS
 from unmask.spec.errors import UsageError
 from unmask.tests.cosim import coverage as counts
 from unmask.tests.cosim import jobs
+from unmask.tests.cosim.bench import Mismatch
 from unmask.tests.cosim.paths import BUILD, shown
+from unmask.tests.cosim.retire import Checker, Log, untimed
 from unmask.tests.cosim.runner import explain, load_counterexample, simulate
 
 AT_ONCE = 2000  # words of one simulation, between two steps of the display
@@ -91,6 +94,26 @@ def block(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def retire(arguments: argparse.Namespace) -> int:
+    machine = machine_of(arguments)
+    vlen = machine.state.config.vlen
+    checker = Checker(vlen, cycles=False)
+    try:
+        text = arguments.log.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"cannot read: {error}", str(arguments.log)) from None
+    try:
+        log = Log(text, vlen)
+        expected = list(checker.expect(untimed(machine), machine.state))
+        checker.compare(expected, log)
+    except Mismatch as error:
+        print(error)
+        return 1
+    last = expected[-1].timed.record
+    print(f"{len(log.completions)} instructions as specified, the last: {last.cause.name}")
+    return 0
+
+
 def coverage(arguments: argparse.Namespace) -> int:
     _within("--programs", arguments.programs, 1, 100_000)
     _within("--words", arguments.words, 1, MOST_WORDS)
@@ -141,6 +164,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     step.add_argument("--rows", type=int, default=32, help="positions L (default 32)")
     step.add_argument("--vocabulary", type=int, default=126_464, help="V (default 126,464)")
     step.add_argument("--format", action="append", help="of the logits; default BF16, E4M3_B32")
+    checks = command(retire, "a log of the retire port, from any core, against the specification")
+    checks.add_argument("log", type=Path, help="what verilog/retire_log.v wrote")
+    add_machine(checks)
     covers = command(coverage, "lines, toggles and functional bins of the core, against floors")
     covers.add_argument("--programs", type=int, default=counts.PROGRAMS, help="that are drawn")
     covers.add_argument("--words", type=int, default=counts.WORDS, help="random ones")

@@ -10,7 +10,7 @@ host that disturbs the running core, some after a run that was abandoned by a re
 from __future__ import annotations
 
 import time
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
@@ -26,154 +26,24 @@ from hypothesis import strategies as st
 from unmask.model.machine import Model, Timed
 from unmask.model.memory import Memory, Transfer
 from unmask.model.settings import Bus
-from unmask.spec import isa
 from unmask.spec.assembler import assemble, disassemble
-from unmask.spec.contracts.softmax import word_of
-from unmask.spec.encoding import CSRS, F_COUNT, GP_COUNT, RS1, Trap
-from unmask.spec.formats import describe
-from unmask.spec.machine import Retired
+from unmask.spec.encoding import Trap
 from unmask.spec.programs.argmax import START_CODE, argmax_rows, pitch
-from unmask.spec.state import MEMORIES, Config, softmax_of
+from unmask.spec.state import MEMORIES, Config
 from unmask.tests.cosim import corners
 from unmask.tests.cosim.bench import Mismatch, explore, options, replay, report
 from unmask.tests.cosim.bins import Bin, observed, of_run
+from unmask.tests.cosim.retire import SELECT, Checker, Expected, Log, place
 from unmask.tests.logit_rows import FAMILIES, logit_row
 from unmask.tests.strategies import Case, bus_of, load_case, programs
 
 MOST_SHOWN = 64  # words of a memory in a listing
-SELECT = {"program": 0, "vector": 1, "fp": 2, "int": 3, "key": 4, "hbm": 5}
-NAMES = {number: name for name, number in SELECT.items()}
 SETTINGS = 28  # lines of a case before the words to load, see `bench_core`
 RESET, NOISE, READ_BACK, WHOLE_HBM = 1, 2, 4, 8
 MOST_LINES = 1 << 15  # of words to load; if there are more, HBM is loaded from a file of its own
 TO_HALT = 4  # cycles from the host's request at most until nothing issues
 MOST_INSTRUCTIONS = 1000  # a program that is not done by then is halted halfway there
 MARGIN = 64  # cycles that a run may take longer than the model says, before it is given up
-STRIPS = ("V_ADD", "V_SUB", "V_MUL", "V_EXP", "V_REC", "V_RED", "V_SEL", "V_CMP_MASK_V")
-
-Pairs = dict[tuple[str, int], int]  # (memory, address) -> value
-
-
-class Completion(NamedTuple):
-    """The fields of a line R, in order."""
-
-    cycle: int
-    order: int
-    pc: int
-    word: int
-    next_pc: int
-    cause: int
-    stop: int
-    retire_cycle: int
-    gp_write: int
-    gp_address: int
-    gp_data: int
-    f_write: int
-    f_address: int
-    f_data: int
-    a_write: int
-    a_address: int
-    a_data: int
-    csr_write: int
-    csr_number: int
-    csr_data: int
-    store: int
-    store_select: int
-    store_address: int
-    store_data: int
-    clear: int
-    clear_number: int
-
-
-class Seen:
-    """What the bench wrote down of a run."""
-
-    def __init__(self, text: str, vlen: int) -> None:
-        self.completions: list[Completion] = []
-        self.beats: dict[int, list[tuple[int, ...]]] = defaultdict(list)
-        self.states: dict[int, tuple[int, ...]] = {}  # order -> cycle, number, value
-        self.written: dict[int, Pairs] = defaultdict(dict)  # by order
-        self.completed: dict[int, int] = {}  # transfer -> cycle
-        self.memories: dict[str, list[int | None]] = defaultdict(list)
-        self.end: tuple[int, ...] = ()
-        self.status: list[tuple[int, int]] = []  # answer and value of control registers
-        self._vlen, self._mask = vlen, (1 << 16 * vlen) - 1
-        for line in text.splitlines():
-            letter, *fields = line.split()
-            if letter == "D":  # words that nobody has written may be unknown
-                value = None if "x" in fields[1] else int(fields[1], 16)
-                self.memories[NAMES[int(fields[0], 16)]].append(value)
-                continue
-            try:
-                values = [int(field, 16) for field in fields]
-            except ValueError:
-                raise Mismatch(f"undefined bits on the retire port: {line}") from None
-            self._take(letter, values)
-
-    def _take(self, letter: str, x: list[int]) -> None:
-        if letter == "R":
-            self.completions.append(Completion(*x))
-        elif letter == "B":
-            _, order, chunk, row, count, data = x
-            active = data & ((1 << 16 * count) - 1)
-            self.beats[order].append((chunk, row, count, active))
-        elif letter == "S":
-            if x[1] in self.states:
-                raise Mismatch(f"instruction {x[1]} writes a softmax state twice")
-            self.states[x[1]] = (x[0], *x[2:])
-        elif letter == "W":
-            self._row(*x[1:])
-        elif letter == "V":
-            self.written[x[1]]["int", x[2]] = x[3]
-        elif letter == "M":
-            _, order, valid, rows, masks, data = x
-            for half in range(2):
-                if valid >> half & 1:
-                    self._row(
-                        order,
-                        rows >> 32 * half & 0xFFFFFFFF,
-                        masks >> self._vlen * half & ((1 << self._vlen) - 1),
-                        data >> 16 * self._vlen * half & self._mask,
-                    )
-        elif letter == "N":
-            _, order, select, address, value = x
-            self.written[order][NAMES[select], address] = value
-        elif letter == "C":
-            cycle, valid, orders = x
-            for slot in range(4):
-                if valid >> slot & 1:
-                    self.completed[orders >> 32 * slot & 0xFFFFFFFF] = cycle
-        elif letter == "H":
-            self.status.append((x[1], x[2]))
-        elif letter == "E":
-            self.end = tuple(x)
-        else:
-            raise Mismatch(
-                f"cycle {x[0]}: the host side (busy or done against the model's end, answers to "
-                f"the host) is not as expected, got {x[1:]}"
-            )
-
-    def _row(self, order: int, row: int, mask: int, data: int) -> None:
-        written, first = self.written[order], row * self._vlen
-        for lane in range(self._vlen):
-            if mask >> lane & 1:
-                written["vector", first + lane] = data >> 16 * lane & 0xFFFF
-
-
-class Expected(NamedTuple):
-    """What one instruction must have done.
-
-    Attributes:
-        timed: its record and cycles.
-        written: elements that it wrote as vectors.
-        beats: chunks that it read; None: nobody knows their data.
-        kind: its bin.
-    """
-
-    timed: Timed
-    written: Pairs
-    beats: list[tuple[int, ...]]
-    kind: Bin
 
 
 class Ran(NamedTuple):
@@ -199,6 +69,7 @@ class CoreBench:
         self.dut, self.config, self.core = dut, config, core
         self.cycles_run = 0
         self.bins: Counter[Bin] = Counter()  # of what was compared
+        self.checker = Checker(config.vlen)
         self.ready = False  # whether it was reset since it last misbehaved
         self.known: dict[str, list[int]] = {}  # what the memories hold, -1 where nobody knows
         self.folder = Path.cwd()
@@ -231,7 +102,9 @@ class CoreBench:
         """Run model and core, compare."""
         bus = bus_of(self.config, self.core, case)
         model = self.model(case, bus)
-        expected = list(islice(self.expect(model), MOST_INSTRUCTIONS))
+        expected = list(
+            islice(self.checker.expect(observed(model), model.state), MOST_INSTRUCTIONS)
+        )
         if len(expected) == MOST_INSTRUCTIONS:
             case = replace(case, halt=expected[-1].timed.issue // 2, noise=False)
         seen = await self.simulate(case, bus, expected)
@@ -239,8 +112,10 @@ class CoreBench:
         if halted:  # compared with a run up to there
             self.compare_halt(case.halt or 0, expected, seen)
             model = self.model(case, bus)
-            expected = list(islice(self.expect(model), len(seen.completions)))
-        self.compare(expected, seen)
+            expected = list(
+                islice(self.checker.expect(observed(model), model.state), len(seen.completions))
+            )
+        self.checker.compare(expected, seen)
         retired = sum(x.timed.record.cause is Trap.NONE for x in expected)
         spared: tuple[tuple[str, int, int], ...] = ()
         if not halted:
@@ -254,7 +129,7 @@ class CoreBench:
         self.ready = True
         cycles = expected[-1].timed.retire + 1 if expected else 0
         cause = None if halted else expected[-1].timed.record.cause
-        self.bins.update(x.kind for x in expected)
+        self.bins.update(x.kind for x in expected if x.kind is not None)
         self.bins.update(of_run(case, cause))
         return Ran(cycles, len(expected), cause, model.moved)
 
@@ -265,38 +140,11 @@ class CoreBench:
         load_case(model, case)
         return model
 
-    def expect(self, model: Model) -> Iterator[Expected]:
-        """What the model says that each instruction does."""
-        gp = [0] * GP_COUNT
-        for timed, kind in observed(model):
-            record = timed.record
-            written: Pairs = {}
-            for block in record.blocks:
-                if block.memory != "hbm":
-                    written.update({(block.memory, at): x for at, x in block.written()})
-            yield Expected(timed, written, self.beats(record, gp, model), kind)
-            if record.gp is not None:
-                gp[record.gp[0]] = record.gp[1]
+    def expect(self, model: Model, most: int) -> list[Expected]:
+        """What the model says that each instruction does, up to so many."""
+        return list(islice(self.checker.expect(observed(model), model.state), most))
 
-    def beats(self, record: Retired, gp: list[int], model: Model) -> list[tuple[int, ...]]:
-        """The chunks that an instruction must have read, in order: (chunk, row, count, data)."""
-        row = isa.decode(record.word)
-        strip = row is not None and row.mnemonic.startswith(STRIPS)
-        if record.cause is not Trap.NONE or not strip:
-            return []
-        assert row is not None
-        first, vlen = gp[RS1.get(record.word)], self.config.vlen
-        found: list[tuple[int, ...]] = []
-        for chunk, start in enumerate(range(0, record.length, vlen)):
-            count = min(vlen, record.length - start)
-            data = -1  # it may have been overwritten meanwhile
-            if row.mnemonic.startswith("V_RED"):
-                codes = model.state.memories["vector"][first + start : first + start + count]
-                data = int.from_bytes(codes.astype("<u2").tobytes(), "little")
-            found.append((chunk, first // vlen + chunk, count, data))
-        return found
-
-    async def simulate(self, case: Case, bus: Bus, expected: Sequence[Expected]) -> Seen:
+    async def simulate(self, case: Case, bus: Bus, expected: Sequence[Expected]) -> Log:
         """Let the bench run the case."""
         fresh = case.abandoned is not None or not self.ready
         if fresh:
@@ -346,7 +194,7 @@ class CoreBench:
         while str(self.dut.done.value) != str(self.go):
             await ValueChange(self.dut.done)
         self.cycles_run += last
-        return Seen((self.folder / "records.txt").read_text(), self.config.vlen)
+        return Log((self.folder / "records.txt").read_text(), self.config.vlen)
 
     def changed(self, case: Case) -> Iterator[int]:
         """The words that differ from what the memories hold, as the bench loads them."""
@@ -378,98 +226,7 @@ class CoreBench:
 
     # -- comparison --
 
-    def compare(self, expected: Sequence[Expected], seen: Seen) -> None:
-        """Everything that was retired, in order."""
-        banks = {"gp": [0] * GP_COUNT, "f": [0] * F_COUNT}
-        failed = bool(expected) and expected[-1].timed.record.cause is Trap.FATAL
-        for owed, got in zip(expected, seen.completions, strict=False):
-            self.compare_one(owed, got, banks)
-        if len(seen.completions) < len(expected):
-            timed = expected[len(seen.completions)].timed
-            raise Mismatch(f"nothing retired in time: {place(timed)}")
-        if len(seen.completions) > len(expected):
-            raise Mismatch(f"retired after the end: {seen.completions[len(expected)]}")
-        orders = {owed.timed.record.order for owed in expected}
-        for owed in expected:
-            if owed.timed.record.cause is Trap.FATAL:
-                continue
-            self.compare_vectors(owed, seen, failed)
-        for order in {*seen.written, *seen.states, *seen.beats, *seen.completed} - orders:
-            raise Mismatch(f"instruction {order}, which never retired, did something")
-
-    def compare_one(self, owed: Expected, got: Completion, banks: dict[str, list[int]]) -> None:
-        """A completion: cycle, control and registers."""
-        timed, record = owed.timed, owed.timed.record
-
-        def check(name: str, wanted: Any, found: Any) -> None:
-            if wanted != found:
-                raise Mismatch(wrong(timed, name, wanted, found))
-
-        # The port is registered: a retirement shows in the cycle after.
-        check("clock cycle", timed.retire, got.cycle - 1)
-        check("retire_cycle", timed.retire, got.retire_cycle)
-        for name in ("order", "pc", "word", "next_pc"):
-            check(name, getattr(record, name), getattr(got, name))
-        check("cause", int(record.cause), got.cause)
-        check("stop", int(record.stop), got.stop)
-        for name, pair in (("gp", record.gp), ("f", record.f)):
-            written, where, value = (
-                getattr(got, f"{name}_{x}") for x in ("write", "address", "data")
-            )
-            bank = banks[name]
-            # A write that changes nothing may be reported or not; any other must be.
-            if pair is None:
-                check(f"{name} write", (0, 0, 0), (written, where, value))
-            elif written:
-                check(f"{name}{pair[0]}", pair, (where, value))
-            else:
-                check(f"{name}{pair[0]}", pair[1], bank[pair[0]])
-            if pair is not None:
-                bank[pair[0]] = pair[1]
-        check("a write", (0, 0, 0) if record.a is None else (1, *record.a), got[14:17])
-        csr = record.csr
-        check("CSR", (0, 0, 0) if csr is None else (1, CSRS[csr[0]].number, csr[1]), got[17:20])
-        store = record.store
-        owed_store = (0, 0, 0, 0) if store is None else (1, SELECT[store[0]], *store[1:])
-        check("store", owed_store, got[20:24])
-
-    def compare_vectors(self, owed: Expected, seen: Seen, failed: bool) -> None:
-        """Chunks read, elements and states written, transfers completed.
-
-        Args:
-            failed: whether transfers of the run failed: what these wrote is anything.
-        """
-        timed, record = owed.timed, owed.timed.record
-        moved = timed.complete > timed.retire
-        if (found := seen.completed.get(record.order)) != (timed.complete if moved else None):
-            raise Mismatch(wrong(timed, "cycle of completion", timed.complete, found))
-        if failed and moved and not record.blocks and record.softmax is None:
-            return
-        got = seen.beats.get(record.order, [])
-        if len(got) != len(owed.beats) or any(
-            found[:3] != wanted[:3] or wanted[3] not in (-1, found[3])
-            for found, wanted in zip(got, owed.beats, strict=True)
-        ):
-            raise Mismatch(wrong(timed, "beats", owed.beats, got))
-        written = seen.written.get(record.order, {})
-        if written != owed.written:
-            differ = {
-                key: (owed.written.get(key), written.get(key))
-                for key in {*written, *owed.written}
-                if written.get(key) != owed.written.get(key)
-            }
-            raise Mismatch(wrong(timed, "elements written (expected, got)", differ, ""))
-        row = isa.decode(record.word)
-        reduces = row is not None and row.mnemonic in ("V_RED_SM", "H_RED_SM")
-        state = None
-        if reduces and record.length and record.softmax is not None:
-            number, values = record.softmax
-            cycle = timed.complete
-            state = (cycle, number, word_of(softmax_of(values)).as_int())
-        if seen.states.get(record.order) != state:
-            raise Mismatch(wrong(timed, "state", state, seen.states.get(record.order)))
-
-    def compare_end(self, timed: Timed, seen: Seen, retired: int) -> None:
+    def compare_end(self, timed: Timed, seen: Log, retired: int) -> None:
         """Done in the right cycle, with the cause that the last record has."""
         record, cause = timed.record, timed.record.cause
         if not seen.end:
@@ -498,7 +255,7 @@ class CoreBench:
         if seen.status != [(0, value) for value in values]:
             raise Mismatch(f"control registers are {seen.status}, expected {values}")
 
-    def compare_halt(self, halt: int, whole: Sequence[Expected], seen: Seen) -> None:
+    def compare_halt(self, halt: int, whole: Sequence[Expected], seen: Log) -> None:
         """The core stopped soon after the host asked, behind the instructions that it retired."""
         if not seen.end:
             raise Mismatch("the run had no end")
@@ -537,21 +294,6 @@ class CoreBench:
                         f"got {'unknown' if found is None else hex(found)}, expected {owed:#x}"
                     )
         self.known[name] = known
-
-
-def place(timed: Timed) -> str:
-    record = timed.record
-    return f"pc {record.pc}: {disassemble(record.word)}"
-
-
-def wrong(timed: Timed, name: str, expected: Any, got: Any) -> str:
-    record = timed.record
-    if name[0] == "f" and isinstance(got, tuple) and isinstance(expected, tuple):
-        expected, got = (f"{describe(pair[-1])} in f{pair[0]}" for pair in (expected, got))
-    return (
-        f"{place(timed)} (VL {record.vl}), retired as number {record.order}: "
-        f"{name} expected {expected}, got {got}"
-    )
 
 
 def listing(case: Case) -> str:

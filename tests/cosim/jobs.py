@@ -47,7 +47,7 @@ CORE_SIZES = (
 )
 BENCH_FILES = tuple(
     Path(__file__).parent / "verilog" / f"{name}.v"
-    for name in ("bench_core", "axi_memory", "axi_memory_channel")
+    for name in ("bench_core", "retire_log", "axi_memory", "axi_memory_channel")
 )
 
 

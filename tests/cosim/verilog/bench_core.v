@@ -285,6 +285,35 @@ module bench_core #(
         .cycle(memory_cycle), .error(memory_error)
     );
 
+    retire_log #(.VLEN(VLEN)) log (
+        .clk(clk), .enable(state == RUN | state == AFTER), .file(file), .cycle(cycle),
+        .retire_valid(retire_valid), .retire_order(retire_order), .retire_pc(retire_pc),
+        .retire_word(retire_word), .retire_next_pc(retire_next_pc), .retire_cause(retire_cause),
+        .retire_stop(retire_stop), .retire_cycle(retire_cycle),
+        .retire_gp_write(retire_gp_write), .retire_gp_address(retire_gp_address),
+        .retire_gp_data(retire_gp_data), .retire_f_write(retire_f_write),
+        .retire_f_address(retire_f_address), .retire_f_data(retire_f_data),
+        .retire_a_write(retire_a_write), .retire_a_address(retire_a_address),
+        .retire_a_data(retire_a_data), .retire_csr_write(retire_csr_write),
+        .retire_csr_number(retire_csr_number), .retire_csr_data(retire_csr_data),
+        .retire_store(retire_store), .retire_store_select(retire_store_select),
+        .retire_store_address(retire_store_address), .retire_store_data(retire_store_data),
+        .retire_clear(retire_clear), .retire_clear_number(retire_clear_number),
+        .beat_valid(beat_valid), .beat_order(beat_order), .beat_chunk(beat_chunk),
+        .beat_row(beat_row), .beat_count(beat_count), .beat_data(beat_data),
+        .state_valid(state_valid), .state_order(state_order), .state_number(state_number),
+        .state_value(state_value), .row_valid(row_valid), .row_order(row_order),
+        .row_address(row_address), .row_mask(row_mask), .row_data(row_data),
+        .word_valid(word_valid), .word_order(word_order), .word_address(word_address),
+        .word_data(word_data), .moved_row_valid(moved_row_valid),
+        .moved_row_order(moved_row_order), .moved_row_address(moved_row_address),
+        .moved_row_mask(moved_row_mask), .moved_row_data(moved_row_data),
+        .moved_word_valid(moved_word_valid), .moved_word_order(moved_word_order),
+        .moved_word_select(moved_word_select), .moved_word_address(moved_word_address),
+        .moved_word_data(moved_word_data), .complete_valid(complete_valid),
+        .complete_order(complete_order)
+    );
+
     initial begin
         done = 1'b0;
         state = IDLE;
@@ -405,7 +434,6 @@ module bench_core #(
                     control_address <= 32'h08;
                     control_data <= 32'd2;
                 end else control_valid <= 1'b0;
-                watch;
                 if (core_done !== 1'b0 | cycle > lines[SET_LIMIT][31:0]) begin
                     $fdisplay(file, "E %h %h %h %h %h %h %h %h", cycle, core_done, busy, halted,
                         trap_cause, trap_pc, fault_address, memory_error);
@@ -415,7 +443,6 @@ module bench_core #(
                     $fdisplay(file, "X %h %h %h", cycle, busy, trap_cause);
             end
             AFTER: begin
-                watch;
                 if (core_done !== 1'b1 | busy !== 1'b0)
                     $fdisplay(file, "X %h %h %h", cycle, busy, core_done);
                 if (place == 32'd4) begin
@@ -486,37 +513,6 @@ module bench_core #(
 
     reg [BEAT_BITS-1:0] hbm_rdata_reg;
     always @(posedge clk) hbm_rdata_reg <= hbm_rdata;
-
-    task watch;
-        begin
-            if (retire_valid !== 1'b0)
-                $fdisplay(file, "R %h %h %h %h %h %h %h %h %h %h %h %h %h %h %h %h %h %h %h %h %h %h %h %h %h %h", cycle,
-                    retire_order, retire_pc, retire_word, retire_next_pc, retire_cause,
-                    retire_stop, retire_cycle, retire_gp_write, retire_gp_address, retire_gp_data,
-                    retire_f_write, retire_f_address, retire_f_data, retire_a_write,
-                    retire_a_address, retire_a_data, retire_csr_write, retire_csr_number,
-                    retire_csr_data, retire_store, retire_store_select, retire_store_address,
-                    retire_store_data, retire_clear, retire_clear_number);
-            if (beat_valid !== 1'b0)
-                $fdisplay(file, "B %h %h %h %h %h %h", cycle, beat_order, beat_chunk, beat_row,
-                    beat_count, beat_data);
-            if (state_valid !== 1'b0)
-                $fdisplay(file, "S %h %h %h %h", cycle, state_order, state_number, state_value);
-            if (row_valid !== 1'b0)
-                $fdisplay(file, "W %h %h %h %h %h", cycle, row_order, row_address, row_mask,
-                    row_data);
-            if (word_valid !== 1'b0)
-                $fdisplay(file, "V %h %h %h %h", cycle, word_order, word_address, word_data);
-            if (moved_row_valid !== 2'd0)
-                $fdisplay(file, "M %h %h %h %h %h %h", cycle, moved_row_order, moved_row_valid,
-                    moved_row_address, moved_row_mask, moved_row_data);
-            if (moved_word_valid !== 1'b0)
-                $fdisplay(file, "N %h %h %h %h %h", cycle, moved_word_order, moved_word_select,
-                    moved_word_address, moved_word_data);
-            if (complete_valid !== 4'd0)
-                $fdisplay(file, "C %h %h %h", cycle, complete_valid, complete_order);
-        end
-    endtask
 
 endmodule
 
