@@ -30,6 +30,7 @@ from unmask.tests.strategies import Case
 
 CONTRACT = "llada_low_confidence_fp64"
 FAMILIES = ("Zipf with a peak", "peaked", "gaussian", "sure")  # of rows, in turn
+MOST_INSTRUCTIONS = 1 << 20
 KNOWN = 4  # every so many positions have their token before the step
 
 
@@ -130,7 +131,7 @@ async def steps_are_pytorchs(dut: Any) -> None:
     sizes = Block(**option["block"])
     shape = (sizes.batch, sizes.rows, sizes.vocabulary)
     behind, config = profile(sizes.memory), config_of(option)
-    bench = CoreBench(dut, config, option["core"])
+    bench = CoreBench(dut, config, option["core"], most=MOST_INSTRUCTIONS)
     bench.begin()
     begin, failure, done = time.monotonic(), None, 0
     cycles: dict[str, int] = {}

@@ -42,7 +42,7 @@ SETTINGS = 28  # lines of a case before the words to load, see `bench_core`
 RESET, NOISE, READ_BACK, WHOLE_HBM = 1, 2, 4, 8
 MOST_LINES = 1 << 15  # of words to load; if there are more, HBM is loaded from a file of its own
 TO_HALT = 4  # cycles from the host's request at most until nothing issues
-MOST_INSTRUCTIONS = 1000  # a program that is not done by then is halted halfway there
+MOST_INSTRUCTIONS = 1000  # of a drawn program
 MARGIN = 64  # cycles that a run may take longer than the model says, before it is given up
 
 
@@ -63,9 +63,18 @@ class Ran(NamedTuple):
 
 
 class CoreBench:
-    """Runs cases on a core and compares. `config` is the core's; `bus` the model's numbers."""
+    """Runs cases on a core and compares.
 
-    def __init__(self, dut: Any, config: Config, core: dict[str, int]) -> None:
+    Attributes:
+        config: of the core.
+        core: its side of the bus.
+        most: instructions; a program that is not done by then is halted halfway there.
+    """
+
+    def __init__(
+        self, dut: Any, config: Config, core: dict[str, int], most: int = MOST_INSTRUCTIONS
+    ) -> None:
+        self.most = most
         self.dut, self.config, self.core = dut, config, core
         self.cycles_run = 0
         self.bins: Counter[Bin] = Counter()  # of what was compared
