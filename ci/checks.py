@@ -369,6 +369,7 @@ CORE_PARTS: Mapping[str, Mapping[str, int]] = {
     "frontend/unmask_control": {"PROGRAM_WORDS": 64},
     "frontend/unmask_csrs": {"VLEN": 4},
     "frontend/unmask_decode": {},
+    "frontend/unmask_footprint": {},
     "frontend/unmask_loop_stack": {"DEPTH": 2, "PC_BITS": 7},
     "frontend/unmask_retire": {"VLEN": 4, "VECTOR_ROWS": 8, "PC_BITS": 7},
     "frontend/unmask_trap_check": {
