@@ -303,6 +303,11 @@ def read_slave(simulator: str, examples: int) -> Result:
     return _simulated(read_jobs.slave_job(simulator, examples))
 
 
+def lockstep_name(simulator: str, config: Config) -> str:
+    """What the gate calls the core's lockstep."""
+    return f"{simulator} core VLEN {config.vlen}, {jobs.bus_name(config)}"
+
+
 def core_cosim(simulator: str, examples: int, swap: Swap, config: Config) -> Result:
     """The core on drawn programs, in lockstep."""
     return _simulated(jobs.core_job(simulator, examples, config, swap))
@@ -519,7 +524,7 @@ def demo_names(bug: bugs.Bug) -> set[str]:
         elif kind == "sequenced":
             names.add(f"{jobs.quick_simulator()} {argument} VLEN {bugs.SEQUENCED_LANES}")
         else:
-            names.add(f"{jobs.quick_simulator()} core")
+            names.add(lockstep_name(jobs.quick_simulator(), SMALL))
     return names
 
 

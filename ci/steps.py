@@ -336,7 +336,7 @@ def _core_cosim(scope: Scope) -> list[Task]:
     return [
         Task(
             "core lockstep",
-            f"{simulator} core VLEN {config.vlen}, {jobs.bus_name(config)}",
+            checks.lockstep_name(simulator, config),
             checks.core_cosim,
             (simulator, EXAMPLES if scope.swap else CORE_EXAMPLES[simulator], dict(scope.swap),
              config),
