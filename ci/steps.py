@@ -51,6 +51,8 @@ LOCKSTEP_NIGHTLY = (
 ICARUS_LANES = 16  # it interprets: wider units run on Verilator alone
 UNIT_EXAMPLES = {"verilator": 250, "icarus": 60}
 CORE_EXAMPLES = {"verilator": 300, "icarus": 60}
+ELABORATED = (256,)
+ELABORATED_NIGHTLY = (1024, 2048)  # 20 s and 3.4 GB, 68 s and 6.7 GB
 COVERAGE = (200, 1000)  # programs and random words drawn, besides those that aim at bins
 VOCABULARY = 126_464  # LLaDA-8B
 REAL_ROWS = (3, 8)  # rows, VLEN: the core at 64 lanes takes minutes to build
@@ -171,6 +173,11 @@ def _lint(scope: Scope) -> list[Task]:
             Task("lint", f"lint core VLEN {vlen}", checks.lint_core, (vlen, dict(scope.swap)),
                  (*PROOFS, "rtl", *scope.swap.values()))
             for vlen in (2, 8, 64)
+        ]  # fmt: skip
+        core += [
+            Task("lint", f"icarus elaborates core VLEN {vlen}", checks.elaborate_core,
+                 (vlen, dict(scope.swap)), (*PROOFS, "rtl", *scope.swap.values()), cost=vlen // 20)
+            for vlen in (ELABORATED_NIGHTLY if scope.nightly else ELABORATED)
         ]  # fmt: skip
         tasks += [
             *core,
