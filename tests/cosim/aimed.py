@@ -7,7 +7,6 @@ model says which bin that was, and the first program of each bin is kept.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Collection, Iterator
 from dataclasses import replace
 from typing import Any
@@ -23,9 +22,9 @@ from unmask.spec.encoding import Instruction, Kind
 from unmask.spec.formats import NEG_INF
 from unmask.spec.softmax import MOST_ELEMENTS
 from unmask.spec.state import MEMORIES, Config
-from unmask.tests.cosim.bench import Mismatch, options, replay, report
+from unmask.tests.cosim.bench import options
 from unmask.tests.cosim.bins import RUN, Bin, every, observed, of_run
-from unmask.tests.cosim.core import CoreBench, config_of, from_json, to_json
+from unmask.tests.cosim.core import in_turn
 from unmask.tests.cosim.jobs import bus_side
 from unmask.tests.strategies import Bits as Choices
 from unmask.tests.strategies import Case, bus_of, load_case, refused
@@ -184,26 +183,9 @@ def _words(
 @cocotb.test()
 async def every_bin(dut: Any) -> None:
     """Cases for the bins that are not in the option `seen`; with `cases`, those."""
-    option = options()
-    bench = CoreBench(dut, config_of(option), option["core"])
-    bench.begin()
-    if "cases" in option:
-        await replay(option["cases"], bench.run, from_json)
-        return
-    begin, failure, case, done = time.monotonic(), None, None, 0
-    seen = set(option["seen"])
-    before: list[Any] = []
-    for case in cases(bench.config, [x for x in every() if str(x) not in seen]):
-        try:
-            await bench.run(case)
-        except Mismatch as error:
-            failure = str(error)
-            break
-        done, before = done + 1, [to_json(case)]
-    saved = None if failure is None or case is None else to_json(case)
-    report(done, time.monotonic() - begin, failure, saved, before, **bench.facts())
-    if failure is not None:
-        raise Mismatch(failure)
+    seen = set(options().get("seen", ()))
+    wanted = [x for x in every() if str(x) not in seen]
+    await in_turn(dut, lambda bench: iter(cases(bench.config, wanted)))
 
 
 def _memories(config: Config) -> dict[str, Any]:

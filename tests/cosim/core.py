@@ -352,6 +352,41 @@ async def core_equals_model(dut: Any) -> None:
         await explore(strategy, bench.run, to_json, directed, from_json, bench.facts)
 
 
+async def in_turn(
+    dut: Any,
+    cases: Callable[[CoreBench], Iterator[Case]],
+    ran: Callable[[Ran], None] = lambda ran: None,
+    facts: Callable[[], dict[str, Any]] = dict,
+) -> None:
+    """Run cases on one core up to the first that fails, and report; or those of the option `cases`.
+
+    Args:
+        dut: the bench's top module.
+        cases: those of a bench, drawn one by one.
+        ran: told of each.
+        facts: go into the report, after the bench's own; `examples` counts there if it is given.
+    """
+    option = options()
+    bench = CoreBench(dut, config_of(option), option["core"])
+    bench.begin()
+    if "cases" in option:
+        await replay(option["cases"], bench.run, from_json)
+        return
+    begin, failure, done, saved = time.monotonic(), None, 0, None
+    before: list[dict[str, Any]] = []
+    for case in cases(bench):
+        try:
+            ran(await bench.run(case))
+        except Mismatch as error:
+            failure, saved = str(error), to_json(case)
+            break
+        done, before = done + 1, [to_json(case)]
+    told = {"examples": done, **bench.facts(), **facts()}
+    report(told.pop("examples"), time.monotonic() - begin, failure, saved, before, **told)
+    if failure is not None:
+        raise Mismatch(failure)
+
+
 async def real_rows(bench: CoreBench, option: dict[str, Any]) -> None:
     """The argmax program on whole logit rows: lockstep as ever, tokens equal to torch.argmax."""
     from unmask.spec.reference.argmax import argmax  # PyTorch takes seconds to load: only here

@@ -8,8 +8,8 @@ halts it.
 
 from __future__ import annotations
 
-import time
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 import cocotb
@@ -17,8 +17,8 @@ import numpy as np
 
 from unmask.spec import isa
 from unmask.spec.state import MEMORIES, Config
-from unmask.tests.cosim.bench import Mismatch, options, replay, report
-from unmask.tests.cosim.core import CoreBench, config_of, from_json, to_json
+from unmask.tests.cosim.bench import options
+from unmask.tests.cosim.core import CoreBench, Ran, in_turn
 from unmask.tests.strategies import Bits, Case, image, refused, setup_words, word_of
 
 ROWS = tuple(isa.TABLE)
@@ -59,28 +59,22 @@ def any_program(rng: np.random.Generator, config: Config) -> tuple[Case, int]:
 async def any_words(dut: Any) -> None:
     """Programs until so many words (option `examples`) were retired or trapped."""
     option = options()
-    bench = CoreBench(dut, config_of(option), option["core"])
-    bench.begin()
-    if "cases" in option:
-        await replay(option["cases"], bench.run, from_json)
-        return
-    rng = np.random.default_rng(option["seed"])
+    rng = np.random.default_rng(option.get("seed"))
     ends: Counter[str] = Counter()
-    begin = time.monotonic()
-    words, programs, before = 0, 0, []
-    failure, case = None, None
-    while words < option["examples"] and failure is None:
-        case, setup = any_program(rng, bench.config)
-        try:
-            ran = await bench.run(case)
-        except Mismatch as error:
-            failure = str(error)
-            break
-        words, programs = words + max(0, ran.instructions - setup), programs + 1
+    words = setup = 0
+
+    def programs(bench: CoreBench) -> Iterator[Case]:
+        nonlocal setup
+        while words < option["examples"]:
+            case, setup = any_program(rng, bench.config)
+            yield case
+
+    def count(ran: Ran) -> None:
+        nonlocal words
+        words += max(0, ran.instructions - setup)
         ends["halted" if ran.cause is None else "stopped" if not ran.cause else ran.cause.name] += 1
-        before = [to_json(case)]
-    saved = None if failure is None or case is None else to_json(case)
-    facts = {"programs": programs, "ends": dict(ends.most_common()), **bench.facts()}
-    report(words, time.monotonic() - begin, failure, saved, before, **facts)
-    if failure is not None:
-        raise Mismatch(failure)
+
+    def facts() -> dict[str, Any]:
+        return {"examples": words, "programs": ends.total(), "ends": dict(ends.most_common())}
+
+    await in_turn(dut, programs, count, facts)
