@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from unmask.model.run import floor
 from unmask.model.settings import Core, Profile, profile
 from unmask.spec.assembler import assemble
+from unmask.spec.encoding import Trap
 from unmask.spec.pack import pack, unpack
 from unmask.spec.programs import stream
 from unmask.spec.programs.step import Step
@@ -141,6 +142,8 @@ async def steps_are_pytorchs(dut: Any) -> None:
         first, count = logits.step.tokens, sizes.batch * sizes.rows
         try:
             ran = await bench.run(logits.case(config, behind))
+            if ran.cause is not Trap.NONE:
+                raise Mismatch(f"the step does not end by itself, cause {ran.cause}")
             ids = np.array(bench.known["int"][first : first + count])
             logits.judge(ids.reshape(sizes.batch, sizes.rows))
         except Mismatch as error:

@@ -111,19 +111,15 @@ class CoreBench:
         """Run model and core, compare."""
         bus = bus_of(self.config, self.core, case)
         model = self.model(case, bus)
-        expected = list(
-            islice(self.checker.expect(observed(model), model.state), MOST_INSTRUCTIONS)
-        )
-        if len(expected) == MOST_INSTRUCTIONS:
+        expected = self.expect(model, self.most)
+        if len(expected) == self.most:
             case = replace(case, halt=expected[-1].timed.issue // 2, noise=False)
         seen = await self.simulate(case, bus, expected)
         halted = case.halt is not None and len(seen.completions) < len(expected)
         if halted:  # compared with a run up to there
             self.compare_halt(case.halt or 0, expected, seen)
             model = self.model(case, bus)
-            expected = list(
-                islice(self.checker.expect(observed(model), model.state), len(seen.completions))
-            )
+            expected = self.expect(model, len(seen.completions))
         self.checker.compare(expected, seen)
         retired = sum(x.timed.record.cause is Trap.NONE for x in expected)
         spared: tuple[tuple[str, int, int], ...] = ()

@@ -12,6 +12,12 @@ from unmask.tests.cosim.runner import simulate
 FORMATS = ["BF16", "E4M3_B32"]
 
 
+def test_a_step_of_many_instructions():
+    """More than a drawn program may have, after which the bench would halt it."""
+    outcome = simulate(jobs.block_job(jobs.Block(8, "narrow-1x64", 16, 32, 64, ("BF16",))))
+    assert outcome.failure is None, outcome.failure
+
+
 def test_a_step():
     outcome = simulate(jobs.block_job(jobs.Block(8, "narrow-1x64", 2, 3, 1000)))
     assert outcome.failure is None, outcome.failure
