@@ -329,10 +329,10 @@ def core_cosim(simulator: str, examples: int, swap: Swap, config: Config) -> Res
     return _simulated(jobs.core_job(simulator, examples, config, swap))
 
 
-def coverage(programs: int, words: int) -> Result:
+def coverage() -> Result:
     """What drawn and directed programs reach of the core's lines, toggles and bins."""
     aims = counts.goals()
-    covered, failed = counts.run(programs, words)
+    covered, failed = counts.run()
     if failed is not None:
         return Result(FAIL, covered.programs, "programs", explain(failed))
     page = counts.write(covered, aims, BUILD / "coverage")

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from unmask.model.machine import FAST
 from unmask.model.settings import Bus
@@ -70,7 +72,7 @@ class Case:
 
     Attributes:
         words: the program.
-        memories: name -> all elements.
+        memories: name -> its elements from 0 on; a large one as an array, which is smaller.
         reset: whether the core is reset before; without, it comes from an earlier run.
         noise: whether the host disturbs the running core, which must not notice.
         excess: by how much the program length that is claimed exceeds the program; only where
@@ -84,7 +86,7 @@ class Case:
     """
 
     words: tuple[int, ...]
-    memories: dict[str, tuple[int, ...]]
+    memories: Mapping[str, tuple[int, ...] | NDArray[Any]]
     reset: bool = True
     noise: bool = False
     excess: int = 0

@@ -49,9 +49,12 @@ def cases(config: Config, wanted: Collection[Bin], seed: int = 0) -> list[Case]:
         seed: the same one draws the same cases.
     """
     rng = np.random.default_rng(seed)
-    missing, found = set(wanted), _full_states(config)
-    for case in found:
-        missing -= _shown(case, config)
+    missing, found = set(wanted), []
+    for case in _full_states(config):
+        shown = _shown(case, config) & missing
+        if shown:
+            missing -= shown
+            found.append(case)
     for row in isa.TABLE:
         for _ in range(TRIES):
             if not any(x.what == row.mnemonic for x in missing):

@@ -68,7 +68,7 @@ class Logits:
         kinds = [family_rows(name, vocabulary, count) for name in FAMILIES]
         packed = pack(np.stack(kinds, 1).reshape(-1, vocabulary)[: batch * rows], form, beat)
         mask_id = vocabulary - 1
-        ids = np.where(np.arange(batch * rows) % KNOWN == 1, 7, mask_id).reshape(batch, rows)
+        ids = np.where(np.arange(batch * rows) % KNOWN == 1, 0, mask_id).reshape(batch, rows)
         step = Step(batch, rows, vocabulary, mask_id, pitch=packed.shape.pitch, format=form,
                     scale=packed.shape.scale, vlen=vlen)  # fmt: skip
         read = unpack(packed.image, packed.shape).reshape(shape)
@@ -86,7 +86,7 @@ class Logits:
         words = self.step.memory(self.ids, self.k)
         return Case(
             tuple(assemble(stream.program(self.step))),
-            {"hbm": self.image, "int": words},  # type: ignore[dict-item]  # arrays are smaller
+            {"hbm": self.image, "int": words},
             window=(0, -(-self.image.size // config.beat_bytes) * config.beat_bytes),
             memory=(bus.latency, bus.jitter, bus.cycles, bus.beats, bus.refresh_period,
                     bus.refresh_cycles, bus.refresh_shift, bus.seed, behind.outstanding),

@@ -192,7 +192,9 @@ class Block:
             "key_words": step.rows + 1,
             "int_words": step.quotas + self.batch + 1,
             "program_words": 128,
-            "hbm_bytes": max(Shape(x, all_rows, self.vocabulary, beat).size for x in self.formats),
+            "hbm_bytes": max(
+                1 << 10, *(Shape(x, all_rows, self.vocabulary, beat).size for x in self.formats)
+            ),
         }
         return replace(
             SMALL,

@@ -11,6 +11,7 @@ cycle of the model, without as an architecture alone.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
@@ -20,6 +21,7 @@ from unmask.spec import isa
 from unmask.spec.assembler import disassemble
 from unmask.spec.contracts.softmax import word_of
 from unmask.spec.encoding import CSRS, F_COUNT, GP_COUNT, RS1, Trap
+from unmask.spec.errors import UsageError
 from unmask.spec.formats import describe
 from unmask.spec.machine import Machine, Retired
 from unmask.spec.state import State, softmax_of
@@ -29,7 +31,10 @@ from unmask.tests.cosim.bins import Bin
 SELECT = {"program": 0, "vector": 1, "fp": 2, "int": 3, "key": 4, "hbm": 5}
 NAMES = {number: name for name, number in SELECT.items()}
 STRIPS = ("V_ADD", "V_SUB", "V_MUL", "V_EXP", "V_REC", "V_RED", "V_SEL", "V_CMP_MASK_V")
-FIELDS = {"R": 26, "B": 6, "S": 4, "W": 5, "V": 4, "M": 6, "N": 5, "C": 3}  # numbers of a line
+# Numbers of a line; D, E and H are our bench's own, and X, which has one to three.
+FIELDS = {"R": 26, "B": 6, "S": 4, "W": 5, "V": 4, "M": 6, "N": 5, "C": 3,
+          "D": 2, "E": 8, "H": 3}  # fmt: skip
+_NUMBER = re.compile("[0-9a-fxz]+", re.ASCII | re.IGNORECASE)
 
 Pairs = dict[tuple[str, int], int]  # (memory, address) -> value
 
@@ -66,7 +71,12 @@ class Completion(NamedTuple):
 
 
 class Log:
-    """What was written down of a run; besides the port's events, what our bench adds."""
+    """What was written down of a run; besides the port's events, what our bench adds.
+
+    Raises:
+        UsageError: on a line that is no event.
+        Mismatch: on unknown bits, or on two writes of a state by one instruction.
+    """
 
     def __init__(self, text: str, vlen: int) -> None:
         self.completions: list[Completion] = []
@@ -78,8 +88,11 @@ class Log:
         self.end: tuple[int, ...] = ()
         self.status: list[tuple[int, int]] = []  # answer and value of control registers
         self._vlen, self._mask = vlen, (1 << 16 * vlen) - 1
-        for line in text.splitlines():
-            letter, *fields = line.split()
+        for number, line in enumerate(text.splitlines(), start=1):
+            letter, *fields = line.split() or [""]
+            count = FIELDS.get(letter, len(fields) if letter == "X" and fields else -1)
+            if len(fields) != count or not all(map(_NUMBER.fullmatch, fields)):
+                raise UsageError(f"line {number} is no event of the retire port: {line!r}")
             if letter == "D":  # words that nobody has written may be unknown
                 value = None if "x" in fields[1] else int(fields[1], 16)
                 self.memories[NAMES[int(fields[0], 16)]].append(value)
@@ -91,12 +104,11 @@ class Log:
             self._take(letter, values)
 
     def _take(self, letter: str, x: list[int]) -> None:
-        if letter in FIELDS and len(x) != FIELDS[letter]:
-            raise Mismatch(f"line {letter} has {len(x)} numbers, expected {FIELDS[letter]}")
         if letter == "R":
             self.completions.append(Completion(*x))
         elif letter == "B":
             _, order, chunk, row, count, data = x
+            count = min(count, self._vlen + 1)  # more than there are is as wrong
             active = data & ((1 << 16 * count) - 1)
             self.beats[order].append((chunk, row, count, active))
         elif letter == "S":
@@ -163,7 +175,7 @@ class Checker:
 
     Attributes:
         vlen: lanes.
-        cycles: whether the cycles are compared too.
+        cycles: whether the cycles are compared too, and with them when transfers complete.
     """
 
     def __init__(self, vlen: int, cycles: bool = True) -> None:

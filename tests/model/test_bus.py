@@ -16,13 +16,17 @@ from hypothesis import strategies as st
 from pytest import MonkeyPatch
 
 from unmask.model import kernel
+from unmask.model.machine import Model
 from unmask.model.memory import Memory, Piece, Transfer
 from unmask.model.pipeline import Footprint, Pipeline
 from unmask.model.settings import Bus
 from unmask.spec import isa
+from unmask.spec.assembler import assemble
+from unmask.spec.encoding import Trap
 from unmask.spec.instructions.memory import Layout
-from unmask.spec.machine import Access
+from unmask.spec.machine import Access, Machine
 from unmask.spec.mx import E4M3
+from unmask.spec.state import Config
 from unmask.tests.model.bus_machine import Wires, noise, read_all, stalls, write_all
 
 STREAM, STORE = isa.BY_MNEMONIC["H_RED_SM"], isa.BY_MNEMONIC["H_ST_INT"]
@@ -302,3 +306,15 @@ def test_a_single_beat(row):
     bus = Bus(1, 8, 16, 4, 4, 64, 10, 0, 1, 1, 1, 0, 0, 0)
     case = Drawn(bus, 0, [(1, (Piece(8, 16),), Layout(2), 4)])
     assert modelled(case, row, Memory(bus)) == ([1], [14] if row is STREAM else [19])
+
+
+@pytest.mark.parametrize(("mnemonic", "said"), [("H_LD_INT", 40), ("H_ST_INT", 32)])
+def test_a_failed_store_says_its_burst_a_read_its_beat(mnemonic, said):
+    """Eight beats in bursts of four, of which the sixth fails; one answer stands for a burst."""
+    words = assemble(f"S_ADDI_INT gp1, gp0, 16\n{mnemonic} gp0, gp0, a0, gp1\nC_BREAK")
+    bus = Bus(1, 8, 4, 4, 4, 32, 1, 0, 1, 1, 1, 0, 0, 0)
+    config = Config(int_words=16, hbm_bytes=1024)
+    *_, last = Model(words, config, memory=Memory(bus), faulty=[(40, 48)]).run()
+    assert (last.cause, last.fault) == (Trap.FATAL, said)
+    *_, last = Machine(words, config, faulty=[(40, 48)]).run()
+    assert (last.cause, last.fault) == (Trap.FATAL, 40)

@@ -18,6 +18,11 @@ def test_a_step_of_many_instructions():
     assert outcome.failure is None, outcome.failure
 
 
+def test_the_least_vocabulary():
+    outcome = simulate(jobs.block_job(jobs.Block(8, "narrow-1x64", 1, 1, 2, ("BF16",))))
+    assert outcome.failure is None, outcome.failure
+
+
 def test_a_step():
     outcome = simulate(jobs.block_job(jobs.Block(8, "narrow-1x64", 2, 3, 1000)))
     assert outcome.failure is None, outcome.failure

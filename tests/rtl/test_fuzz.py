@@ -36,6 +36,9 @@ def test_a_broken_core_is_noticed_and_replayed(tmp_path):
         (["block", "--memory", "none"], "no profile 'none'; there are hbm2-460"),
         (["block", "--vlen", "3"], "vlen is 3; expected a power of two, 2 to 2048"),
         (["block", "--format", "FP8"], "--format FP8: expected one of BF16"),
+        (["block", "--batch", "999", "--rows", "999"], "--batch x --rows x --vocabulary 126211"),
+        (["block", "--rows", "x"], "argument --rows: invalid int value: 'x'"),
+        (["replay", "none.json"], "none.json: cannot read"),
     ],
 )
 def test_bad_input(words, text, capsys):

@@ -92,18 +92,35 @@ def test_other_logs_do_not(letter, run, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("R 1 2", "line R has 2 numbers, expected 26"),
         ("B 1 2 3 x 5 6", "undefined bits on the retire port: B 1 2 3 x 5 6"),
+        ("B 1 0 0 0 ffffffff 0", "nothing retired in time: pc 0: S_ADDI_INT gp1, gp0, 8"),
+        ("X 7", "cycle 7: the host side"),
         ("", "nothing retired in time: pc 0: S_ADDI_INT gp1, gp0, 8"),
     ],
 )
-def test_what_is_no_log(text, message, run, tmp_path, capsys):
+def test_what_says_too_little(text, message, run, tmp_path, capsys):
     path = tmp_path / "log.txt"
     path.write_text(text)
     assert main(["retire", str(path), *run[1]]) == 1
     assert message in capsys.readouterr().out
 
 
+def test_a_program_that_runs_on_is_not_waited_for(run, tmp_path, capsys):
+    (tmp_path / "long.asm").write_text("C_LOOP_START gp1, 0x3FFFFF\nC_LOOP_END gp1\nC_BREAK")
+    (tmp_path / "log.txt").write_text("")
+    assert main(["retire", str(tmp_path / "log.txt"), str(tmp_path / "long.asm")]) == 1
+    assert "nothing retired in time: pc 0" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("line", ["R 1 2", "Q 1", "", "D 9", "B 1 2 3 -4 5 6", "\xff\0"])
+def test_what_is_no_log(line, run, tmp_path, capsys):
+    path = tmp_path / "log.txt"
+    path.write_text(f"{line}\n", encoding="latin1")
+    assert main(["retire", str(path), *run[1]]) == 2
+    shown = capsys.readouterr().err
+    assert f"{path}: line 1 is no event of the retire port" in shown and shown.count("\n") == 1
+
+
 def test_no_file(run, capsys):
     assert main(["retire", "none.txt", *run[1]]) == 2
-    assert "cannot read" in capsys.readouterr().err
+    assert "none.txt: cannot read" in capsys.readouterr().err
