@@ -15,6 +15,7 @@ from typing import Any
 import z3
 
 from unmask.proofs.engine.alike import variables
+from unmask.spec.errors import UsageError
 
 _DECLARED = re.compile(r"^; yosys-smt2-(input|output|register|wire) (\S+) (\d+)$", re.MULTILINE)
 _CLOCK = re.compile(r"^; yosys-smt2-clock (\S+) (\w+)$", re.MULTILINE)
@@ -101,7 +102,13 @@ class View:
     pairs: Mapping[int, tuple[Any, Any]]
 
     def __getitem__(self, name: str) -> Any:
-        """The value of a port or register in this cycle."""
+        """The value of a port or register in this cycle.
+
+        Raises:
+            UsageError: if the module has none of that name, or it was optimised away.
+        """
+        if name not in self.module.signals:
+            raise UsageError(f"module {self.module.top} has no port or register {name}")
         return self.apply(self.module.signals[name])
 
     def next(self) -> State:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import product
-from typing import Any
+from typing import Any, cast
 
 import z3
 
@@ -145,6 +145,20 @@ def _assume(x: Operands, name: str, value: int) -> None:
     if low:
         parts.append(x.word.extract(low - 1, 0).value)
     x.word = Bits(Open, WORD_BITS, z3.simplify(z3.Concat(*parts)))
+
+
+class _Unnumbered(Operands):
+    """Operands of which no number is known: what is asked for one stays a term."""
+
+    def number(self, value: Bits) -> Any:
+        return value
+
+
+def symbolic_length(x: Operands) -> Bits:
+    """The elements that the row, which has a length, works on."""
+    context: Any = _Unnumbered(x.config, x.row, x.fields, x.formats, x.premises, x.word)
+    assert x.row.length is not None
+    return cast(Bits, x.row.length(context))
 
 
 def rows_end(x: Operands) -> Bits:

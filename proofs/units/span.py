@@ -51,7 +51,7 @@ def spans(files: Files) -> Iterator[Obligation]:
                         f"{label}, VLEN {config.vlen}: {name}",
                         got == wanted,
                         x.premises,
-                        partial(_explain, label, name, inputs, wanted, got),
+                        partial(_explain, name, inputs, wanted, got),
                         tuple(inputs[name] for name in REGISTERS),
                     )
 
@@ -75,12 +75,10 @@ def _owed(x: Operands) -> dict[str, Any]:
     return {name: value.value if isinstance(value, Bits) else value for name, value in owed.items()}
 
 
-def _explain(
-    label: str, name: str, inputs: dict[str, Any], owed: Any, got: Any, value: Values
-) -> str:
+def _explain(name: str, inputs: dict[str, Any], owed: Any, got: Any, value: Values) -> str:
     operands = ", ".join(f"{x} = {value(inputs[x]):#x}" for x in (*REGISTERS, "base"))
     wanted = owed if isinstance(owed, int) else value(owed)
-    return f"{label}: {operands}: {name} expected {wanted:#x}, got {value(got):#x}"
+    return f"{operands}: {name} expected {wanted:#x}, got {value(got):#x}"
 
 
 def _twin(files: Files) -> Iterator[Obligation]:

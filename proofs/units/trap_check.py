@@ -12,7 +12,15 @@ import z3
 from unmask.proofs.engine.mutate import Mutation
 from unmask.proofs.engine.obligation import Files, Obligation, Theorem, Values
 from unmask.proofs.units import rtl
-from unmask.proofs.units.operands import GP, Operands, cases, one_hot, products, rows_end
+from unmask.proofs.units.operands import (
+    GP,
+    Operands,
+    cases,
+    one_hot,
+    products,
+    rows_end,
+    symbolic_length,
+)
 from unmask.spec import isa
 from unmask.spec.encoding import Instruction, Trap
 from unmask.spec.instructions.memory import LAYOUTS, _pitch
@@ -32,7 +40,8 @@ def traps(files: Files) -> Iterator[Obligation]:
     """For every row, all words and register values: the cause is the first rule that holds.
 
     Rules come from the rows themselves, run on Z3 terms, in the order of `Trap`; an illegal word
-    gives ILLEGAL whatever else is claimed. The loop stack's rules are stated here: start traps on
+    gives ILLEGAL whatever else is claimed. `length` is the number of elements that the row says it
+    works on. The loop stack's rules are stated here: start traps on
     a full stack, end on an empty one or another register. Assumes the decoder's output (theorem
     `decode`) and what unmask_span says of the bytes of a transfer (theorem `span`): for any such
     bytes. Cases by switches, formats and CSRs. VLEN 2 and 64; memories of 2 to 2^24 words.
@@ -51,9 +60,17 @@ def traps(files: Files) -> Iterator[Obligation]:
                     f"{label}, VLEN {config.vlen}",
                     view["cause"] == expected,
                     x.premises,
-                    partial(_explain, label, inputs, expected, view["cause"]),
+                    partial(_explain, inputs, expected, view["cause"]),
                     tuple(inputs[name] for name in (*GP, "vl", "rows")),
                 )
+                if row.length is not None:
+                    owed = symbolic_length(x)
+                    yield Obligation(
+                        f"{label}, VLEN {config.vlen}: length",
+                        view["length"] == owed.value,
+                        x.premises,
+                        partial(_explain_length, view["length"], owed.value),
+                    )
         illegal = module.view({}, {"row": one_hot(None, 0)}, "now")
         yield Obligation(f"an illegal word, VLEN {config.vlen}", illegal["cause"] == Trap.ILLEGAL)
 
@@ -99,12 +116,16 @@ def _cause(row: Instruction, x: Operands, inputs: dict[str, Any]) -> Any:
     return result
 
 
-def _explain(label: str, inputs: dict[str, Any], expected: Any, got: Any, value: Values) -> str:
+def _explain_length(got: Any, owed: Any, value: Values) -> str:
+    return f"length expected {value(owed):#x}, got {value(got):#x}"
+
+
+def _explain(inputs: dict[str, Any], expected: Any, got: Any, value: Values) -> str:
     operands = ", ".join(f"{name} = {value(inputs[name]):#x}" for name in (*GP, "vl", "rows"))
     causes = [value(term) for term in (expected, got)]
     known = {int(trap): trap.name for trap in Trap}
     names = [known.get(x, str(x)) for x in causes]
-    return f"{label}: {operands}: expected {names[0]}, got {names[1]}"
+    return f"{operands}: expected {names[0]}, got {names[1]}"
 
 
 def _twin(files: Files) -> Iterator[Obligation]:
