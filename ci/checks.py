@@ -396,6 +396,7 @@ CORE_PARTS: Mapping[str, Mapping[str, int]] = {
     "frontend/unmask_trap_check": {
         "VLEN": 4, "VECTOR_ROWS": 8, "FP_WORDS": 16, "KEY_WORDS": 16, "INT_WORDS": 16,
     },
+    "frontend/unmask_transfers": {"PC_BITS": 7},
     "memory/unmask_vector_sram": {"VLEN": 4, "ROWS": 8},
     "scalar/unmask_registers": {},
     "softmax/unmask_states": {},

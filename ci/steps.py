@@ -65,9 +65,6 @@ NIGHTLY_BLOCKS = (
 )
 MOST_OF_LEAST = 1.01
 NETLIST_EXAMPLES = 150
-# Its divider of 55 bits is too much for the equivalence of signal pairs: no answer in 300 s. The
-# netlist is cosimulated all the same.
-NO_EQUIVALENCE = ("unmask_key",)
 MORE_EXAMPLES = 30  # of a further instruction on the same netlist
 # Units with memory ports of their own: simulator -> VLEN, examples (whole instructions, so fewer).
 SEQUENCED = {"icarus": (2, 40), "verilator": (8, 80)}
@@ -425,7 +422,6 @@ def _equivalence(scope: Scope) -> list[Task]:
              (*PROOFS, *_verilog(scope, binding)),
              (f"synthesis {module}",))
         for module, (binding, lanes) in _modules(scope).items()
-        if not scope.own or binding.top not in NO_EQUIVALENCE
     ]  # fmt: skip
     macros = {name: binding for binding in scope.bindings for name in binding.macros}
     tasks += [

@@ -34,6 +34,7 @@ _AT_LINE = re.compile(
 _ERROR = re.compile(r"^ERROR: ?(?P<text>.*)$", re.MULTILINE)
 _STATE = re.compile(r"dff|latch|mem|\$sr|\$ff", re.IGNORECASE)  # in types of cells
 TIMEOUT_S = 300
+FUNCTIONS_S = 120  # for netlists as functions; the dearest takes 16
 
 
 class YosysError(UsageError):
@@ -258,13 +259,16 @@ class Equivalence:
 def equivalent(gold: Design, gate: Design, depth: int) -> Equivalence:
     """Whether a netlist equals the RTL that it was made from.
 
-    One without state as a whole: ABC merges equal nodes of both from the inputs up, by which a
-    multiplier takes a second that takes a search from its outputs down more than minutes.
+    First as functions: of inputs and registers to outputs and the registers' next values. ABC
+    merges equal nodes of both from the inputs up, by which a multiplier or a divider takes seconds
+    that takes a search from its outputs down more than minutes. That needs registers that pair up
+    by name, each one, and states that all matter: what holds of reachable ones alone it cannot say.
 
-    One with state signal pair by signal pair. Signals of the same name are taken as a pair and
-    proven equal by induction. Synthesis may reuse the name of an inner signal for something else
-    (a multiplexer that became a clock enable), so inner pairs that fail are left out and the rest
-    is proven without them: that takes nothing from the claim, which is about the outputs.
+    Where it gives no answer, signal pair by signal pair. Signals of the same name are taken as a
+    pair and proven equal by induction. Synthesis may reuse the name of an inner signal for
+    something else (a multiplexer that became a clock enable), so inner pairs that fail are left
+    out and the rest is proven without them: that takes nothing from the claim, which is about the
+    outputs.
 
     Args:
         gold: the RTL.
@@ -280,8 +284,15 @@ def equivalent(gold: Design, gate: Design, depth: int) -> Equivalence:
         for name, port in module["ports"].items()
         if port["direction"] == "output"
     }
-    if not any(_STATE.search(cell["type"]) for cell in module["cells"].values()):
-        return _equal_functions(gold, gate, sum(outputs.values()))
+    has_state = any(_STATE.search(cell["type"]) for cell in module["cells"].values())
+    try:
+        found = _equal_functions(gold, gate, sum(outputs.values()))
+    except YosysError:
+        if not has_state:
+            raise
+    else:
+        if found.equal or not has_state:
+            return found
     left_out: set[str] = set()
     while True:
         pairs, proven, names = _compare(gold, gate, depth, left_out)
@@ -304,22 +315,38 @@ def _both(gold: Design, gate: Design) -> list[str]:
 
 
 def _equal_functions(gold: Design, gate: Design, bits: int) -> Equivalence:
-    """Whether two designs without state have the same outputs, `bits` of them, for all inputs.
+    """Whether two designs have the same outputs, `bits` of them, and next states.
 
-    ABC is trusted with its merges; the solver proves what is left, often nothing.
+    Each register becomes an input and an output of that name. ABC is trusted with its merges; the
+    solver proves what is left, often nothing.
+
+    Raises:
+        YosysError: if a register is left that has no partner.
     """
+    kept = "gold/w:*_reg gate/w:*_reg %u gold/w:*_reg[* %u gate/w:*_reg[* %u"
     log = run(
         [
             *_both(gold, gate),
+            "dffunmap gold gate",  # enables and resets become multiplexers
+            "splitnets gold gate",  # synthesis drops single bits
+            f"rename -hide gold/w:* gate/w:* %u {kept} %d",  # a register has one name
+            "insbuf gold gate",  # a port is none
+            "expose -dff -shared -evert-dff gold gate",
+            "opt_clean",
             "miter -equiv -flatten gold gate miter",
             "hierarchy -top miter",
+            "select -assert-none t:$*ff*",
             "techmap",
             "abc -script +strash;ifraig",
             "sat -show-inputs -show-outputs -prove trigger 0 miter",
-        ]
+        ],
+        FUNCTIONS_S,
     )
     if "SAT proof finished - no model found: SUCCESS!" in log:
-        return Equivalence(True, bits, 0, "all proven")
+        bits_of_state = set(
+            re.findall(r"^Import show expression: \\in_(\S+)\.q$", log, re.MULTILINE)
+        )
+        return Equivalence(True, bits + len(bits_of_state), 0, "all proven")
     values = re.findall(r"^  \\((?:in|gold|gate)_\S+) +\S+ +\S+ +([01x]+)", log, re.MULTILINE)
     text = "differ for " + ", ".join(f"{name} = {value}" for name, value in values)
     return Equivalence(False, bits, bits, text if values else "differ")

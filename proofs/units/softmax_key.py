@@ -319,7 +319,7 @@ def confidence(files: Files) -> Iterator[Obligation]:
         *_at(now, ROUND),
         now["out_key"] == known.value,
         now["divisor_reg"] == divisor.value,
-        now["scale_reg"] == begun["scale_reg"],
+        now["shift_reg"] == begun["shift_reg"],
         now["digits_reg"] == queue.value,
     )
     yield _owed("rounded", now, {"confidence": (after["out_confidence"], code.value)}, premises)
@@ -361,7 +361,7 @@ def control(files: Files) -> Iterator[Obligation]:
         "first_reg": (LIMBS,),
         "nothing_reg": (LIMBS,),
         "short_reg": (LIMBS + 1,),
-        "scale_reg": (DIVIDE_AGAIN - 1,),
+        "shift_reg": (DIVIDE_AGAIN - 1,),
         "out_key": (PACK,),
         "out_confidence": (ROUND,),
     }

@@ -387,15 +387,18 @@ def _address(slot: Slot) -> Any:
     return z3.If(slot.on("stream"), slot["address"], slot.view["read_fault_address"])
 
 
+def _older(view: View, slot: int, other: int) -> Any:
+    return view[f"ages[{slot}].others[{other}].older_reg"]
+
+
 def _agrees(view: View, order: Sequence[int]) -> Any:
     """The table knows of each pair which came first, and nothing of slots not in the list."""
     facts = [z3.BoolVal(True)]
     for place, first in enumerate(order):
         for second in order[place + 1 :]:
             for row, other, before in ((first, second, 1), (second, first, 0)):
-                if row:  # of slot 0 nothing is kept: the others know
-                    bit = 4 * row + other - 4
-                    facts.append(z3.Extract(bit, bit, view["older_reg"]) == before)
+                if row:  # slot 0 knows nothing: the others do
+                    facts.append(_older(view, row, other) == before)
     for n in SLOTS:
         if n not in order:
             facts += [Slot(view, n)["valid"] == 0, Slot(view, n)["failed"] == 0]
@@ -435,10 +438,9 @@ def _explain_hold(slots: Sequence[Slot], owed: dict[str, Any], value: Values) ->
 
 def _explain_order(view: View, order: Sequence[int], value: Values) -> str:
     pairs = [
-        f"slot {row} before slot {other}: {value(z3.Extract(bit, bit, view['older_reg']))}"
-        for row in SLOTS[1:]
-        for other, bit in ((x, 4 * row + x - 4) for x in SLOTS)
-        if other != row and {row, other} <= set(order)
+        f"slot {slot} before slot {other}: {value(_older(view, slot, other))}"
+        for slot, other in permutations(order, 2)
+        if slot
     ]
     found = ", ".join(f"{x} = {value(view[x])}" for x in ("fault", "fault_slot", "fault_pc"))
     slots = [_described(Slot(view, n), value) for n in SLOTS]

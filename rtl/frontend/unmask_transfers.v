@@ -168,21 +168,21 @@ module unmask_transfers #(
         end
     endgenerate
 
-    // Of several that failed, the oldest: they need not complete in order. older_reg[4*i+j]: i was
-    // taken before j. Nothing is taken after a fault, so the slots keep what they know of it.
-    reg [15:4] older_reg;
+    // Of several that failed, the oldest: they need not complete in order. Each slot but 0 knows of
+    // each other one whether it was taken before that. Nothing is taken after a fault, so the slots
+    // keep what they know of it.
     wire [3:1] oldest;            // else it is slot 0
 
     generate
         for (number = 1; number < 4; number = number + 1) begin : ages
-            wire [3:0] itself = 4'd1 << number;
+            wire [3:0] hidden;            // failed, and no older than this one
             for (mine = 0; mine < 4; mine = mine + 1) begin : others
+                reg older_reg;            // this slot was taken before that one
+                assign hidden[mine] = mine == number | ~failed[mine] | older_reg;
                 always @(posedge clk)
-                    if (issue & (slot == number | slot == mine))
-                        older_reg[4*number+mine] <= slot == mine;
+                    if (issue & (slot == number | slot == mine)) older_reg <= slot == mine;
             end
-            assign oldest[number] = failed[number]
-                & (failed & ~older_reg[4*number +: 4] & ~itself) == 4'd0;
+            assign oldest[number] = failed[number] & (&hidden);
         end
     endgenerate
 

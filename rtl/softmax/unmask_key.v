@@ -177,7 +177,7 @@ module unmask_key (
     (* keep *) wire [53:0] up_4 = shift[2] ? up_8 << 4 : up_8;
     (* keep *) wire [53:0] up_2 = shift[1] ? up_4 << 2 : up_4;
     (* keep *) wire [53:0] up_1 = shift[0] ? up_2 << 1 : up_2;
-    reg [7:0] scale_reg;
+    reg [4:0] shift_reg;
 
     assign shift = {divisor_reg[53:38] == 16'd0, by_16[53:46] == 8'd0, up_8[53:50] == 4'd0,
                     up_4[53:52] == 2'd0, ~up_2[53]};
@@ -208,7 +208,7 @@ module unmask_key (
             ADD_ONE: divisor_reg <= one_and_x;
             LEADING: begin
                 divisor_reg <= up_1;
-                scale_reg <= 8'd108 + {3'd0, shift};
+                shift_reg <= shift;
             end
             default: begin end
         endcase
@@ -228,22 +228,23 @@ module unmask_key (
     // Of the 9 bits of the other quotient the first is 1 and the last is rounded by; neither a tie nor
     // an exact quotient can be but for 1 / 1.
     wire one = divisor_reg == {1'b1, 53'd0};
-    wire [15:0] rounded = {1'b0, scale_reg, 7'd0} + {9'd0, digits_reg[7:1]} + {15'd0, digits_reg[0]};
-    wire [7:0] scale_of_one = scale_reg + 8'd1;
+    wire [7:0] scale = 8'd108 + {3'd0, shift_reg};
+    wire [14:0] rounded = {scale, 7'd0} + {8'd0, digits_reg[7:1]} + {14'd0, digits_reg[0]};
+    wire [7:0] scale_of_one = scale + 8'd1;
     wire no_confidence = out_key_reg == NAN_FIRST || out_key_reg == NAN_LAST;
-    reg [15:0] out_confidence_reg;
+    reg [14:0] out_confidence_reg;       // its sign is 0
 
     always @(posedge clk) begin
         if (cycle_reg == PACK) out_key_reg <= key;
         if (cycle_reg == ROUND)
-            out_confidence_reg <= out_key_reg == EMPTY ? 16'd0
-                                : no_confidence ? 16'h7fc0
-                                : one ? {1'b0, scale_of_one, 7'd0} : rounded;
+            out_confidence_reg <= out_key_reg == EMPTY ? 15'd0
+                                : no_confidence ? 15'h7fc0
+                                : one ? {scale_of_one, 7'd0} : rounded;
     end
 
     assign out_valid = out_valid_reg;
     assign out_key = out_key_reg;
-    assign out_confidence = out_confidence_reg;
+    assign out_confidence = {1'b0, out_confidence_reg};
 
 endmodule
 

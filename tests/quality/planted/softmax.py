@@ -75,8 +75,8 @@ BUGS = (
         "confidence-cut",
         "a confidence is cut instead of rounded",
         "softmax/unmask_key.v",
-        "{9'd0, digits_reg[7:1]} + {15'd0, digits_reg[0]}",
-        "{9'd0, digits_reg[7:1]}",
+        "{8'd0, digits_reg[7:1]} + {14'd0, digits_reg[0]}",
+        "{8'd0, digits_reg[7:1]}",
         ("unit s_sm_conf", "proof softmax_key.confidence"),
     ),
     Bug(
