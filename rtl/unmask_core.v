@@ -2,8 +2,9 @@
 //
 // Host: control by AXI4-Lite (unmask_host). While the core is idle, words of the memories are
 // written and read through host_* (vector SRAM by rows).
-// A read's data is on host_rdata from the next cycle on and stays until the next read or start; an
-// access outside the memory, or while busy, does nothing, host_rdata included. A start runs the
+// A read's data is on host_rdata from the next cycle on and stays until the next read or start (of
+// program memory AXI4-Lite's reads count too); an access outside the memory, while busy, or to
+// program memory in the very cycle of an AXI4-Lite access, does nothing. A start runs the
 // program from pc 0, with all registers at their start values, until C_BREAK, a trap, a bus error
 // or a halt; then `done` is high, with cause and pc (both 0 without a trap), until the next start.
 // Reset stops a run; memories keep what they hold.
@@ -1281,7 +1282,7 @@ module unmask_core #(
 
     assign host_inside = {host_address >> KEY_BITS == 32'd0, host_address >> INT_BITS == 32'd0,
         host_address >> FP_BITS == 32'd0, host_address >> ROW_BITS == 32'd0,
-        host_address >> PROGRAM_BITS == 32'd0};
+        host_address >> PROGRAM_BITS == 32'd0 & ~program_valid};
 
     always @(posedge clk)
         if (rst) host_select_reg <= 3'd0;

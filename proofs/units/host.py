@@ -14,7 +14,14 @@ from unmask.proofs.engine.obligation import Files, Obligation, Theorem, Values
 from unmask.proofs.units import rtl
 
 FILE = rtl.RTL / "frontend" / "unmask_host.v"
-SIZES = (2, 1024)  # words of program memory
+SIZES = ((2, 64), (1024, 512))  # words of program memory, bits of a beat
+SERVED = 6  # cycles within which what is held is served
+# Channel -> its register's occupancy, and what that holds of it.
+HELD = {
+    "aw": ("write_address_held_reg", {"awaddr": "write_address_reg"}),
+    "w": ("write_data_held_reg", {"wdata": "write_data_reg", "wstrb": "write_strobe_reg"}),
+    "ar": ("read_address_held_reg", {"araddr": "read_address_reg"}),
+}
 PROGRAM = 0x0400_0000
 # Register -> (address, bits of it); both halves of a pair have their own.
 SETTINGS = {
@@ -29,39 +36,39 @@ READABLE = (
 )
 CONTROL = 0x08
 PAIRS = {0x18: "fault_address", 0x20: "cycles", 0x28: "retired"}
-BUILT = {0x80: 8, 0x84: 64, 0x88: 1024, 0x8C: 4096, 0x90: 1024, 0x98: 8, 0x9C: 1, 0xA0: 64,
+BUILT = {0x80: 8, 0x84: 64, 0x88: 1024, 0x8C: 4096, 0x90: 1024, 0x98: 8, 0x9C: 1,
          0xA4: 16, 0xA8: 16, 0xAC: 16, 0xB0: 256}  # fmt: skip
 IDLE, ANSWER_WRITE, FETCH, ANSWER_READ = range(4)
 
 
 def serves(files: Files) -> Iterator[Obligation]:
-    """From any state: requests are answered in time, refused as they should be, and alone act.
+    """From any state: requests are served in time, refused as they should be, and alone act.
 
-    Of a master that takes answers at once: a write that is offered is taken within 3 cycles, and
-    answered in the cycle after; so is a read while no whole write is offered, of program memory in
-    the second cycle after. An answer waits, unchanged, until it is taken. OKAY goes exactly to a
-    whole word at an address that has something behind it, of the right direction, and while the
-    core is neither busy nor about to be: for settings, the start bit and program memory. Settings
-    change by such a write alone, to its data; a read gives what stands there, of the high half of
-    a counter right behind its low half what stood there then; `start` and `halt` are high in the
-    cycle after such a write with their bit, and program memory is touched by such accesses alone.
-    For 2 and 1,024 words of program memory.
+    A channel is taken while its register is free, whatever its inputs, and kept until it is
+    served. A write is served when both its parts are there, unless a read waits and the one served
+    last was a write; a read unless a write is. Of a master that takes answers at once, what is held
+    is served within 6 cycles, whatever else comes; it is answered in the cycle after, a read of
+    program memory in the second. An answer waits, unchanged, until it is taken. OKAY goes exactly
+    to a whole word at an address that has something behind it, of the right direction, of a window
+    not inside a beat, and while the core is neither busy nor about to be: for settings, the start
+    bit and program memory. Settings change by such a write alone, to its data; a read gives what
+    stands there, of the high half of a counter at the first read behind its low half's what stood
+    there then; `start` and `halt` are high in the cycle after such a write with their bit, and
+    program memory is touched by such accesses alone. For 2 and 1,024 words of program memory, the
+    latter with beats of 512 bits.
     """
-    for words in SIZES:
-        module = rtl.load(FILE, {"PROGRAM_WORDS": words}, files)
+    for words, beat_bits in SIZES:
+        built = {"PROGRAM_WORDS": words, "BEAT_BITS": beat_bits}
+        module = rtl.load(FILE, built, files)
         state = module.arbitrary("any")
         size = f"{words} words"
         free = module.view(state, {"rst": _bit(0)}, "now")
         after = module.view(free.next(), {"rst": _bit(0)}, "after")
-        inputs = free.module.inputs
-        address = z3.If(
-            free["s_axi_awready"] == 1,
-            _input(free, "s_axi_awaddr"),
-            _input(free, "s_axi_araddr"),
-        )
-        data, strobe = _input(free, "s_axi_wdata"), _input(free, "s_axi_wstrb")
+        wrote, asked = _served(free)
+        address = z3.If(wrote, free["write_address_reg"], free["read_address_reg"])
+        data, strobe = free["write_data_reg"], free["write_strobe_reg"]
         closed = z3.Or(_input(free, "busy") == 1, free["start_reg"] == 1)
-        wrote, asked = free["s_axi_awready"] == 1, free["s_axi_arready"] == 1
+        off_beat = z3.And(z3.Or(address == 0x38, address == 0x40), data & (beat_bits // 8 - 1) != 0)
         index = z3.LShR(address - PROGRAM, 2)
         in_program = z3.And(z3.UGE(address, PROGRAM), z3.ULT(index, words))
         word = z3.Extract(1, 0, address) == 0
@@ -72,7 +79,7 @@ def serves(files: Files) -> Iterator[Obligation]:
             strobe == 15,
             z3.Or(
                 z3.And(address == CONTROL, z3.Not(z3.And(starts, closed))),
-                z3.And(z3.Or(setting, in_program), z3.Not(closed)),
+                z3.And(z3.Or(setting, in_program), z3.Not(off_beat), z3.Not(closed)),
             ),
         )
         owed_read = z3.And(
@@ -84,12 +91,23 @@ def serves(files: Files) -> Iterator[Obligation]:
         )
         accepted = z3.And(wrote, owed_write)
         explain = partial(_explain, free, address, data)
-        small = tuple(x for name, x in inputs.items() if name == "s_axi_wdata")
+        small = (data,)
 
         def claim(label: str, goal: Any, *premises: Any, size: str = size,
                   explain: Any = explain, small: Any = small) -> Obligation:  # fmt: skip
             return Obligation(f"{size}: {label}", goal, premises, explain, small)
 
+        for channel, (held, content) in HELD.items():
+            valid, full = _input(free, f"s_axi_{channel}valid") == 1, free[held] == 1
+            served = asked if channel == "ar" else wrote
+            yield claim(f"{channel} ready", (free[f"s_axi_{channel}ready"] == 1) == z3.Not(full))
+            stays = z3.And(z3.Not(served), z3.Or(full, valid))
+            yield claim(f"{channel} held", (after[held] == 1) == stays)
+            for port, register in content.items():
+                kept = z3.If(full, free[register], _input(free, f"s_axi_{port}"))
+                yield claim(f"{channel} keeps {port}", after[register] == kept)
+        turn = z3.And(z3.Not(asked), z3.Or(wrote, free["read_next_reg"] == 1))
+        yield claim("a read between two writes", (after["read_next_reg"] == 1) == turn)
         answer = z3.And(after["s_axi_bvalid"] == 1, (after["s_axi_bresp"] == 0) == owed_write)
         yield claim("write answered", answer, wrote)
         fetched = z3.And(in_program, owed_read)
@@ -131,7 +149,7 @@ def serves(files: Files) -> Iterator[Obligation]:
         )
         yield claim("program access", access, free["program_valid"] == 1)
         # What is read: of a pair whose low half was read just before, that moment's high half.
-        shown = _values(free, words)
+        shown = _values(free, words, beat_bits)
         kept = z3.And(
             free["high_valid_reg"] == 1,
             z3.Extract(31, 8, address) == 0,
@@ -141,7 +159,10 @@ def serves(files: Files) -> Iterator[Obligation]:
             goal = after["s_axi_rdata"] == z3.If(kept, free["high_reg"], value)
             yield claim(f"value at {at:02x}", goal, asked, address == at)
         low = z3.And(asked, z3.Or(*(address == at for at in PAIRS)))
-        yield claim("high half kept", (after["high_valid_reg"] == 1) == low, z3.Or(wrote, asked))
+        kept_after = z3.If(asked, low, free["high_valid_reg"] == 1)
+        yield claim("high half kept", (after["high_valid_reg"] == 1) == kept_after)
+        same = z3.And(*(after[x] == free[x] for x in ("high_reg", "high_place_reg")))
+        yield claim("high half stays", same, z3.Not(asked))
         for at in PAIRS:
             place = after["high_place_reg"] == (at + 4) // 4
             goal = z3.And(place, after["high_reg"] == shown[at + 4])
@@ -149,9 +170,18 @@ def serves(files: Files) -> Iterator[Obligation]:
         yield from _in_time(module, state, size)
 
 
-def _values(view: Any, words: int) -> dict[int, Any]:
+def _served(view: Any) -> tuple[Any, Any]:
+    """Whether a write, and whether a read, is served in this cycle."""
+    idle, waits = view["state_reg"] == IDLE, view["read_address_held_reg"] == 1
+    both = z3.And(view["write_address_held_reg"] == 1, view["write_data_held_reg"] == 1)
+    wrote = z3.And(idle, both, z3.Not(z3.And(waits, view["read_next_reg"] == 1)))
+    return wrote, z3.And(idle, waits, z3.Not(wrote))
+
+
+def _values(view: Any, words: int, beat_bits: int) -> dict[int, Any]:
     """Address -> what stands there."""
-    found = {at: z3.BitVecVal(value, 32) for at, value in (*BUILT.items(), (0x94, words))}
+    built = {**BUILT, 0x94: words, 0xA0: beat_bits}
+    found = {at: z3.BitVecVal(value, 32) for at, value in built.items()}
     found |= {0: z3.BitVecVal(0x756E4D6B, 32), 4: z3.BitVecVal(0x10000, 32)}
     status = (_input(view, name) for name in ("halted", "done", "busy"))
     found[0x0C] = z3.Concat(z3.BitVecVal(0, 24), _input(view, "cause"), z3.BitVecVal(0, 1), *status)
@@ -166,18 +196,16 @@ def _values(view: Any, words: int) -> dict[int, Any]:
 
 
 def _in_time(module: Any, state: Any, size: str) -> Iterator[Obligation]:
-    """Whatever the interface is at, a request that stays is taken within 3 cycles."""
+    """Whatever the interface is at and whatever else comes, what it holds is served."""
     ready = {"rst": _bit(0), "s_axi_bready": _bit(1), "s_axi_rready": _bit(1)}
-    for kind, valid, taken in (
-        ("write", {"s_axi_awvalid": 1, "s_axi_wvalid": 1, "s_axi_arvalid": 0}, "s_axi_awready"),
-        ("read", {"s_axi_awvalid": 0, "s_axi_wvalid": 1, "s_axi_arvalid": 1}, "s_axi_arready"),
-    ):
-        inputs = {**ready, **{name: _bit(value) for name, value in valid.items()}}
-        view, seen = module.view(state, inputs, f"{kind}0"), []
-        for cycle in range(1, 4):
-            seen.append(view[taken] == 1)
-            view = module.view(view.next(), inputs, f"{kind}{cycle}")
-        yield Obligation(f"{size}: {kind} taken", z3.Or(*seen))
+    for place, kind in enumerate(("write", "read")):
+        view, seen = module.view(state, ready, f"{kind}0"), []
+        channels = ("ar",) if place else ("aw", "w")
+        held = [view[HELD[channel][0]] == 1 for channel in channels]
+        for cycle in range(1, SERVED + 1):
+            seen.append(_served(view)[place])
+            view = module.view(view.next(), ready, f"{kind}{cycle}")
+        yield Obligation(f"{size}: {kind} served", z3.Or(*seen), tuple(held))
 
 
 def _input(view: Any, name: str) -> Any:
@@ -188,8 +216,8 @@ def _explain(view: Any, address: Any, data: Any, value: Values) -> str:
     return (
         f"state {value(view['state_reg'])}, busy {value(_input(view, 'busy'))}, "
         f"start {value(view['start_reg'])}: "
-        f"{'write' if value(view['s_axi_awready']) else 'read'} at {value(address):08x}, "
-        f"data {value(data):08x}, strobe {value(_input(view, 's_axi_wstrb')):04b}"
+        f"{'write' if value(_served(view)[0]) else 'read'} at {value(address):08x}, "
+        f"data {value(data):08x}, strobe {value(view['write_strobe_reg']):04b}"
     )
 
 
@@ -203,7 +231,7 @@ def _twin(mutation: Mutation, files: Files) -> Iterator[Obligation]:
 
 
 # The planted bug: the window may be moved under a running program.
-OPEN = Mutation(FILE, "(setting & ~busy & ~start_reg)", "setting")
+OPEN = Mutation(FILE, "(setting & ~in_beat & ~busy & ~start_reg)", "(setting & ~in_beat)")
 
 THEOREMS = (
     Theorem(

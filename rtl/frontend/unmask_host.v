@@ -20,12 +20,15 @@
 //
 // A read of the low half of a pair keeps the high half for the read after it, so that a pair is
 // one moment's. SLVERR and no effect: an address with nothing behind it or off a word, a write of
-// what is read-only, or of a part of a word; while busy a write of WINDOW_*, PROGRAM_LENGTH or of
-// the start bit, and any access to program memory.
+// what is read-only, or of a part of a word, of a window's low half with an address inside a beat;
+// while busy a write of WINDOW_*, PROGRAM_LENGTH or of the start bit, and any access to program
+// memory.
 //
-// One transaction at a time; of a read and a write that come together the write is first. A write
-// is taken when address and data are both there, whichever came first, and answered in the cycle
-// after; a read is answered in the cycle after its address, of program memory one later.
+// Each channel is taken into a register of its own, so that no output depends on an input in the
+// same cycle, as AXI wants it. One transaction is served at a time: a write once both its parts are
+// there, whichever came first; of a read and a write that wait the write, but a read comes between
+// two writes. Served in the cycle after its last part at the earliest, it is answered in the cycle
+// after that, a read of program memory one later.
 `default_nettype none
 
 module unmask_host #(
@@ -100,10 +103,22 @@ module unmask_host #(
         end
     endgenerate
 
+    localparam [31:0] BEAT_MASK = BEAT_BITS / 8 - 1;
+
     localparam [1:0] IDLE = 2'd0;
     localparam [1:0] ANSWER_WRITE = 2'd1;
     localparam [1:0] FETCH = 2'd2;
     localparam [1:0] ANSWER_READ = 2'd3;
+
+    // What the channels brought and is not served yet.
+    reg write_address_held_reg;
+    reg [31:0] write_address_reg;
+    reg write_data_held_reg;
+    reg [31:0] write_data_reg;
+    reg [3:0] write_strobe_reg;
+    reg read_address_held_reg;
+    reg [31:0] read_address_reg;
+    reg read_next_reg;               // a read that waits goes before the next write
 
     reg [1:0] state_reg;
     reg error_reg;
@@ -117,11 +132,12 @@ module unmask_host #(
     reg [63:0] first_reg;
     reg [63:0] end_reg;
 
-    // A write is taken with both its parts at once; a read when there is no whole write.
-    wire take_write = state_reg == IDLE & s_axi_awvalid & s_axi_wvalid;
-    wire take_read = state_reg == IDLE & s_axi_arvalid & ~take_write;
+    wire idle = state_reg == IDLE;
+    wire take_write = idle & write_address_held_reg & write_data_held_reg
+        & ~(read_address_held_reg & read_next_reg);
+    wire take_read = idle & read_address_held_reg & ~take_write;
 
-    wire [31:0] address = take_write ? s_axi_awaddr : s_axi_araddr;
+    wire [31:0] address = take_write ? write_address_reg : read_address_reg;
     wire aligned = address[1:0] == 2'b00;
     wire of_program = address[31:26] == 6'b000001;
     wire [31:0] word = {8'd0, address[25:2]};
@@ -181,17 +197,18 @@ module unmask_host #(
     wire control = of_registers & place == 6'h02;
     wire setting = of_registers & (place == 6'h0C | place == 6'h0E | place == 6'h0F
         | place == 6'h10 | place == 6'h11);
-    wire starts = control & s_axi_wdata[0] & ~s_axi_wdata[1];
+    wire in_beat = (place == 6'h0E | place == 6'h10) & (write_data_reg & BEAT_MASK) != 32'd0;
+    wire starts = control & write_data_reg[0] & ~write_data_reg[1];
     wire program_open = in_program & ~busy & ~start_reg;
-    wire write_right = aligned & (&s_axi_wstrb)
-        & ((control & ~(starts & (busy | start_reg))) | (setting & ~busy & ~start_reg)
+    wire write_right = aligned & (&write_strobe_reg)
+        & ((control & ~(starts & (busy | start_reg))) | (setting & ~in_beat & ~busy & ~start_reg)
            | program_open);
     wire read_right = aligned & ((of_registers & readable) | program_open);
     wire written = take_write & write_right;
 
-    assign s_axi_awready = take_write;
-    assign s_axi_wready = take_write;
-    assign s_axi_arready = take_read;
+    assign s_axi_awready = ~write_address_held_reg;
+    assign s_axi_wready = ~write_data_held_reg;
+    assign s_axi_arready = ~read_address_held_reg;
     assign s_axi_bvalid = state_reg == ANSWER_WRITE;
     assign s_axi_bresp = error_reg ? SLVERR : OKAY;
     assign s_axi_rvalid = state_reg == ANSWER_READ;
@@ -201,9 +218,20 @@ module unmask_host #(
     assign program_valid = (written | (take_read & read_right)) & of_program;
     assign program_write = take_write;
     assign program_address = word;
-    assign program_wdata = s_axi_wdata;
+    assign program_wdata = write_data_reg;
 
     always @(posedge clk) begin
+        write_address_held_reg <= ~rst & ~take_write & (write_address_held_reg | s_axi_awvalid);
+        write_data_held_reg <= ~rst & ~take_write & (write_data_held_reg | s_axi_wvalid);
+        read_address_held_reg <= ~rst & ~take_read & (read_address_held_reg | s_axi_arvalid);
+        if (s_axi_awready) write_address_reg <= s_axi_awaddr;
+        if (s_axi_wready) begin
+            write_data_reg <= s_axi_wdata;
+            write_strobe_reg <= s_axi_wstrb;
+        end
+        if (s_axi_arready) read_address_reg <= s_axi_araddr;
+        read_next_reg <= ~rst & ~take_read & (read_next_reg | take_write);
+
         if (rst) state_reg <= IDLE;
         else
             case (state_reg)
@@ -222,7 +250,7 @@ module unmask_host #(
         if (take_read) data_reg <= ~read_right ? 32'd0 : kept ? high_reg : value;
         else if (state_reg == FETCH) data_reg <= program_rdata;
 
-        if (rst | take_write) high_valid_reg <= 1'b0;
+        if (rst) high_valid_reg <= 1'b0;
         else if (take_read) high_valid_reg <= read_right & of_registers & low_half;
         if (take_read) begin
             high_reg <= other_half;
@@ -230,17 +258,17 @@ module unmask_host #(
         end
 
         start_reg <= written & starts & ~rst;
-        halt_reg <= written & control & s_axi_wdata[1] & ~rst;
+        halt_reg <= written & control & write_data_reg[1] & ~rst;
         if (rst) begin
             length_reg <= 32'd0;
             first_reg <= 64'd0;
             end_reg <= 64'd0;
         end else if (written & of_registers) begin
-            if (place == 6'h0C) length_reg <= s_axi_wdata;
-            if (place == 6'h0E) first_reg[31:0] <= s_axi_wdata;
-            if (place == 6'h0F) first_reg[63:32] <= s_axi_wdata;
-            if (place == 6'h10) end_reg[31:0] <= s_axi_wdata;
-            if (place == 6'h11) end_reg[63:32] <= s_axi_wdata;
+            if (place == 6'h0C) length_reg <= write_data_reg;
+            if (place == 6'h0E) first_reg[31:0] <= write_data_reg;
+            if (place == 6'h0F) first_reg[63:32] <= write_data_reg;
+            if (place == 6'h10) end_reg[31:0] <= write_data_reg;
+            if (place == 6'h11) end_reg[63:32] <= write_data_reg;
         end
     end
 

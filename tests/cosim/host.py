@@ -24,6 +24,8 @@ PROGRAM = 0x0400_0000
 ID, VERSION = 0x756E4D6B, 0x00010000
 CONTROL, STATUS = 0x08, 0x0C
 SETTINGS = (0x30, 0x38, 0x3C, 0x40, 0x44)  # PROGRAM_LENGTH, WINDOW_*
+WINDOW_LOW = (0x38, 0x40)  # of which a whole beat is wanted
+BEAT_BYTES = 8
 # Low half -> what the core shows there; the high half lies behind it.
 PAIRS = {0x18: "fault_address", 0x20: "cycles", 0x28: "retired"}
 BUILT = (32, 64, 1024, 4096, 1024, 0, 8, 1, 64, 16, 16, 16, 77)  # from 0x80 on; 0: program words
@@ -79,6 +81,8 @@ def cases(draw: st.DrawFn, words: int) -> Case:
         size = draw(st.sampled_from([4, 4, 4, 4, 1, 2, 3]))
         size = min(size, 4 - address % 4)
         data = draw(st.lists(st.integers(0, 255), min_size=size, max_size=size))
+        if address in WINDOW_LOW and draw(st.booleans()):
+            data[0] &= -BEAT_BYTES & 0xFF
         shown = draw(st.fixed_dictionaries(core) | st.just({}))
         found.append(Access(draw(st.booleans()), address, tuple(data), shown))
         if address in PAIRS and draw(st.booleans()):  # the other half, while the core goes on
@@ -102,7 +106,6 @@ class Registers:
 
     def write(self, address: int, data: tuple[int, ...]) -> int:
         """The answer to a write, which takes effect."""
-        self.kept = None
         busy = self.core["busy"]
         value = int.from_bytes(bytes(data), "little")
         if address % 4 or len(data) != 4:
@@ -113,6 +116,8 @@ class Registers:
             self.starts += value & 3 == 1
             self.halts += value >> 1 & 1
             return OKAY
+        if address in WINDOW_LOW and value % BEAT_BYTES:
+            return SLVERR
         if address in SETTINGS and not busy:
             self.settings[address] = value
             return OKAY

@@ -129,8 +129,8 @@ BUGS = (
         "window-moves",
         "the host can move the window of HBM under a running program",
         "frontend/unmask_host.v",
-        "(setting & ~busy & ~start_reg)",
-        "setting",
+        "(setting & ~in_beat & ~busy & ~start_reg)",
+        "(setting & ~in_beat)",
         ("host", "proof host"),
     ),
     Bug(
