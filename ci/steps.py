@@ -43,6 +43,7 @@ LOCKSTEP = (
     ("icarus", replace(SMALL, vlen=2, vector_rows=32, loop_depth=4)),
     ("icarus", replace(SMALL, vlen=4, vector_rows=16, channels=4, beat_bytes=16)),
     ("icarus", replace(SMALL, vlen=16, vector_rows=4, int_words=32, beat_bytes=64)),
+    ("icarus", replace(SMALL, vlen=64, vector_rows=2, beat_bytes=64)),  # MASK repeats from lane 32
 )
 LOCKSTEP_NIGHTLY = (
     ("icarus", replace(SMALL, channels=32, hbm_bytes=1 << 13)),

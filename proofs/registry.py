@@ -44,13 +44,13 @@ from unmask.proofs.units import (
     int_vectors,
     loop_stack,
     ranks,
+    read_engine,
     red_sm,
     red_sum,
     rtl,
     sequenced,
     softmax_key,
     span,
-    stream_read,
     strip,
     transfers,
     trap_check,
@@ -98,7 +98,7 @@ WRITTEN = (
     int_vectors,
     sequenced,
     write_engine,
-    stream_read,
+    read_engine,
     host,
 )
 

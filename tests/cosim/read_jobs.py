@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 
 from unmask.proofs.engine import yosys
-from unmask.proofs.units.stream_read import PARAMETERS, Size
+from unmask.proofs.units.read_engine.common import PARAMETERS, Size
 from unmask.spec.state import Config
 from unmask.tests.cosim.paths import RTL
 from unmask.tests.cosim.runner import Job

@@ -1,4 +1,4 @@
-"""Twins of the read engine: theorem of `proofs/units/stream_read.py` -> a bug that refutes it."""
+"""Twins of the read engine: theorem of `proofs/units/read_engine` -> a bug that refutes it."""
 
 from __future__ import annotations
 
