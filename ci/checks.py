@@ -18,6 +18,7 @@ from unmask.ci.task import FAIL, PASS, Result
 from unmask.proofs import registry
 from unmask.proofs.engine import gates, ledger, yosys
 from unmask.proofs.engine.record import PROVEN
+from unmask.proofs.units import wiring
 from unmask.spec import binding as bindings
 from unmask.spec import command, isa
 from unmask.spec.contracts import sequenced
@@ -406,9 +407,7 @@ CORE_PARTS: Mapping[str, Mapping[str, int]] = {
 
 def core_wiring() -> yosys.Design:
     """The core at its smallest, all modules that it is made of left as macros."""
-    text = (RTL / "unmask_core.v").read_text(encoding="utf-8")
-    modules = re.findall(r"^    (unmask_\w+) (?:#\(|\w+ \()", text, re.MULTILINE)
-    return replace(core_design(jobs.NETLIST_CORE, {}), macros=tuple(dict.fromkeys(modules)))
+    return replace(core_design(jobs.NETLIST_CORE, {}), macros=wiring.modules())
 
 
 def core_synthesis(out: Path) -> Result:

@@ -54,6 +54,7 @@ from unmask.proofs.units import (
     strip,
     transfers,
     trap_check,
+    wiring,
     write_engine,
 )
 from unmask.proofs.units.planted import PLANTED
@@ -100,6 +101,7 @@ WRITTEN = (
     write_engine,
     read_engine,
     host,
+    wiring,
 )
 
 # Theorems of own bindings that are not proven as generated, by dotted prefix: they would take too

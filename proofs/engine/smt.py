@@ -8,7 +8,7 @@ counted; and every register must come back with exactly one next-state function.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -185,11 +185,14 @@ def _assemble(
     variables = {low: z3.BitVec(f"q{low}", high - low + 1) for low, high in slots.items()}
     registers = {low: variables[low] for low in following}
     inputs: dict[str, Any] = {}
-    contents: dict[int, Any] = dict(variables)  # an input port may lie in several slots
+    # An input port may lie in several slots, and a slot be made of several ports.
+    pieces: dict[int, list[tuple[int, Any]]] = {}
     for name in declared["input"]:
         inputs[name] = z3.BitVec(name, declared["input"][name])
         placed = z3.simplify(z3.substitute(signals[name], (now, _joined(variables))))
-        contents.update(_pieces(name, inputs[name], placed, variables))
+        for low, piece in _pieces(name, inputs[name], placed, variables):
+            pieces.setdefault(low, []).append(piece)
+    contents = {**variables, **_filled(pieces, variables)}
     of_inputs = {low for low in variables if not contents[low].eq(variables[low])}
     free = tuple(variables[low] for low in slots.keys() - {0} - of_inputs - registers.keys())
     if of_inputs & registers.keys():
@@ -225,10 +228,11 @@ def _joined(slots: Mapping[int, Any]) -> Any:
     return z3.Concat(*parts) if len(parts) > 1 else parts[0]
 
 
-def _pieces(name: str, port: Any, placed: Any, slots: Mapping[int, Any]) -> dict[int, Any]:
-    """The state slots that an input port consists of, each as its parts of the port."""
+def _pieces(
+    name: str, port: Any, placed: Any, slots: Mapping[int, Any]
+) -> Iterator[tuple[int, tuple[int, Any]]]:
+    """Where an input port lies: (slot of the state, (place in it, part of the port)) each."""
     low_of = {x.get_id(): low for low, x in slots.items()}
-    parts: dict[int, list[tuple[int, Any]]] = {}  # slot -> (place in it, part of the port)
     low = 0
     for part in reversed(_flat(placed)):
         slot, place = part, 0
@@ -237,16 +241,21 @@ def _pieces(name: str, port: Any, placed: Any, slots: Mapping[int, Any]) -> dict
         if slot.get_id() not in low_of:
             raise ImportFault(f"input {name} is not made of slots of the state")
         high = low + part.size() - 1
-        piece = (place, z3.Extract(high, low, port))
-        parts.setdefault(low_of[slot.get_id()], []).append(piece)
+        yield low_of[slot.get_id()], (place, z3.Extract(high, low, port))
         low = high + 1
+
+
+def _filled(
+    pieces: Mapping[int, list[tuple[int, Any]]], slots: Mapping[int, Any]
+) -> dict[int, Any]:
+    """The slots that are made of input ports: each wholly, and no bit of two."""
     found: dict[int, Any] = {}
-    for number, pieces in parts.items():
-        pieces.sort(key=lambda piece: piece[0])
-        ends = [place + piece.size() for place, piece in pieces]
-        if [place for place, _ in pieces] != [0, *ends[:-1]] or ends[-1] != slots[number].size():
-            raise ImportFault(f"input {name} does not fill the slots that it lies in")
-        terms = [piece for _, piece in reversed(pieces)]
+    for number, parts in pieces.items():
+        parts.sort(key=lambda part: part[0])
+        ends = [place + part.size() for place, part in parts]
+        if [place for place, _ in parts] != [0, *ends[:-1]] or ends[-1] != slots[number].size():
+            raise ImportFault(f"the slot at bit {number} is not filled by input ports")
+        terms = [part for _, part in reversed(parts)]
         found[number] = z3.Concat(*terms) if len(terms) > 1 else terms[0]
     return found
 

@@ -126,6 +126,22 @@ BUGS = (
         ("core",),
     ),
     Bug(
+        "pitch-cut",
+        "a pitch of rows that is off by half a block passes for whole blocks",
+        "unmask_core.v",
+        ".pitch(pitch[4:0])",
+        ".pitch({1'b0, pitch[3:0]})",
+        ("proof wiring",),
+    ),
+    Bug(
+        "window-above-4-gib",
+        "the high half of the window's end is that of its first byte",
+        "unmask_core.v",
+        "        .window_end(window_end),\n        .scaled(scaled),",
+        "        .window_end({window_first[63:32], window_end[31:0]}),\n        .scaled(scaled),",
+        ("proof wiring",),
+    ),
+    Bug(
         "window-moves",
         "the host can move the window of HBM under a running program",
         "frontend/unmask_host.v",

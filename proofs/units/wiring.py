@@ -1,0 +1,183 @@
+"""The core wires its units as their theorems assume."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import partial
+from inspect import getdoc
+from typing import Any
+
+import z3
+
+from unmask.proofs.engine import smt, yosys
+from unmask.proofs.engine.mutate import Mutation
+from unmask.proofs.engine.obligation import Files, Obligation, Theorem, Values
+from unmask.proofs.engine.smt import View
+from unmask.proofs.units import rtl
+
+FILE = rtl.RTL / "unmask_core.v"
+SIZES = (
+    {"VLEN": 2, "VECTOR_ROWS": 8, "CHANNELS": 1, "BEAT_BITS": 64},
+    {"VLEN": 8, "VECTOR_ROWS": 4, "CHANNELS": 4, "BEAT_BITS": 128},
+)
+_PART = re.compile(r"([\w.]+)(?:\[(\d+):(\d+)\])?")
+
+# Registers as a unit sees them, in the register files' read ports.
+_GP = {name: f"gp.read_data[{32 * n + 31}:{32 * n}]" for n, name in enumerate(
+    ("rd", "rs1", "rs2", "rs3", "rs4"))}  # fmt: skip
+_TRAP_CHECKED = ("element_first", "element_end", "scale_first", "scale_end", "sram_end", "scaled",
+                 "block_mask")  # fmt: skip
+_TOUCHED = ("touch", "touch_memory", "touch_write", "touch_first", "touch_end", "touch_state",
+            "state")  # fmt: skip
+# Input of a unit -> what it is connected to, several parts highest first.
+WIRES: dict[str, tuple[str, ...]] = {
+    # the word and its operands
+    "decode.word": ("control.word",),
+    **{f"{unit}.word": ("control.word",) for unit in ("span", "trap_check")},
+    **{f"{unit}.row": ("decode.row",) for unit in ("span", "trap_check", "footprint")},
+    "gp.read_address": tuple(f"control.word[{n + 3}:{n}]" for n in (22, 18, 14, 10, 6)),
+    **{f"span.{x}": (_GP[x],) for x in ("rd", "rs1", "rs3")},
+    **{f"trap_check.{x}": (_GP[x],) for x in _GP},
+    **{f"footprint.{x}": (_GP[x],) for x in ("rd", "rs1", "rs2", "rs3")},
+    "a.read_address": ("control.word[16:14]",),
+    "a.write_address": ("control.word[8:6]",),
+    "a.write_data": (_GP["rs1"], _GP["rs2"]),
+    "span.base": ("a.read_data",),
+    "trap_check.base": ("a.read_data[1:0]",),
+    **{f"span.{x}": (f"csrs.{x}",) for x in ("vl", "stride", "scale", "rows", "fmt0", "fmt1")},
+    **{f"trap_check.{x}": (f"csrs.{x}",) for x in ("vl", "rows")},
+    # traps, and what the host allows
+    **{f"trap_check.{x}": (f"span.{x}",) for x in _TRAP_CHECKED},
+    "trap_check.pitch": ("span.pitch[4:0]",),
+    "trap_check.window_first": ("host.window_first",),
+    "trap_check.window_end": ("host.window_end",),
+    "trap_check.stack_full": ("loop_stack.full",),
+    "trap_check.stack_empty": ("loop_stack.empty",),
+    "control.program_length": ("host.program_length",),
+    # who waits for whom
+    "footprint.length": ("trap_check.length",),
+    "footprint.sum": ("trap_check.sum",),
+    "footprint.moved": ("span.moved",),
+    "footprint.sram_end": ("span.sram_end[31:0]",),
+    **{f"transfers.{x}": (f"footprint.{x}",) for x in _TOUCHED},
+    "transfers.hbm_first": ("span.scale_first[63:0]", "span.element_first[63:0]"),
+    "transfers.hbm_end": ("span.scale_end[63:0]", "span.element_end[63:0]"),
+    "transfers.scaled": ("span.scaled",),
+    "transfers.pc": ("control.pc",),
+    "transfers.read_fault_address": ("reader.out_fault_address",),
+    "transfers.slice_fault_address": ("reader.stream_fault_address",),
+    "transfers.write_fault_address": ("writer.out_fault_address",),
+    "transfers.slice_state": ("reader.stream_state",),
+    "control.fault": ("transfers.fault",),
+    "control.fault_pc": ("transfers.fault_pc",),
+    "control.under_way": ("transfers.under_way",),
+    # what is moved
+    **{f"{unit}.in_first": ("span.element_first[63:0]",) for unit in ("reader", "writer")},
+    **{f"{unit}.in_scale": ("span.scale_first[63:0]",) for unit in ("reader", "writer")},
+    **{f"{unit}.in_length": ("trap_check.length",) for unit in ("reader", "writer")},
+    **{f"{unit}.in_format": ("span.format",) for unit in ("reader", "writer")},
+    **{f"{unit}.in_pitch": ("span.pitch",) for unit in ("reader", "writer")},
+    "reader.in_slot": ("transfers.slot",),
+    "reader.in_to": (_GP["rd"],),
+    "reader.in_index": (_GP["rs3"],),
+    "reader.in_bans": ("csrs.bans",),
+    "writer.in_from": (_GP["rd"],),
+    # units that take whole registers
+    "ranks.in_length": ("trap_check.length",),
+    "ranks.in_key": (_GP["rs1"],),
+    "ranks.in_k": (_GP["rs3"],),
+    "ranks.in_limit": ("csrs.limit",),
+    "ranks.in_kmax": ("csrs.kmax",),
+    "alu_int.in_rs1": (_GP["rs1"],),
+    "alu_int.in_rs2": (_GP["rs2"],),
+    # what the host sees
+    **{f"host.{x}": (f"control.{x}",) for x in ("busy", "done", "halted", "trap_pc")},
+    "host.cause": ("control.trap_cause",),
+    "host.program_rdata": ("program_memory.read_data",),
+}
+
+
+def wires(files: Files) -> Iterator[Obligation]:
+    """Each data input of a unit that a theorem makes an assumption of carries what it should.
+
+    All modules are black boxes: their outputs are any values, in any state of what the core itself
+    keeps. For every line of `WIRES`, with all bits; and every AXI port of the core is the port of
+    that name of the host interface or of the engine that it belongs to. At 2 and 8 lanes, with 1
+    channel of 64 and 4 of 128 bits.
+    """
+    for size in SIZES:
+        module = _load(size, files)
+        now = module.view(module.arbitrary("any"), {}, "now")
+        ports = dict(_axi(module))
+        for name, parts in {**WIRES, **ports}.items():
+            got, owed = _value(now, name), _joined([_value(now, part) for part in parts])
+            label = f"VLEN {size['VLEN']}: {name} = {', '.join(parts)}"
+            explain = partial(_explain, name, got, owed)
+            yield Obligation(label, got == owed, (), explain)
+
+
+def modules() -> tuple[str, ...]:
+    """What the core is made of."""
+    text = FILE.read_text(encoding="utf-8")
+    found = re.findall(r"^    (unmask_\w+) (?:#\(|\w+ \()", text, re.MULTILINE)
+    return tuple(dict.fromkeys(found))
+
+
+def _load(size: dict[str, int], files: Files) -> smt.Transition:
+    """The core with all modules in it as macros."""
+    names = sorted(path for path in rtl.RTL.rglob("unmask_*.v") if "examples" not in path.parts)
+    sources = yosys.replaced(tuple(names), files)
+    design = yosys.Design(sources, FILE.stem, size, (rtl.RTL,), modules())
+    return smt.load(yosys.export(design))
+
+
+def _axi(module: smt.Transition) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Ports of the core and of its units by the same name: (what is driven, what drives it)."""
+    names = {*module.inputs, *module.outputs}
+    for name in sorted(names):
+        unit, _, port = name.partition(".")
+        if unit in ("host", "reader", "writer") and port.startswith(("s_axi_", "m_axi_")):
+            if name in module.inputs:  # an output of the unit
+                yield port, (name,)
+            else:
+                yield name, (port,)
+
+
+def _value(view: View, text: str) -> Any:
+    """A port, or bits of it."""
+    match = _PART.fullmatch(text)
+    assert match is not None
+    name, high, low = match.groups()
+    inputs = view.module.inputs
+    value = view.apply(inputs[name]) if name in inputs else view[name]
+    return value if high is None else z3.Extract(int(high), int(low), value)
+
+
+def _joined(parts: list[Any]) -> Any:
+    return z3.Concat(*parts) if len(parts) > 1 else parts[0]
+
+
+def _explain(name: str, got: Any, owed: Any, value: Values) -> str:
+    return f"{name}: expected {value(owed):#x}, got {value(got):#x}"
+
+
+def _twin(files: Files) -> Iterator[Obligation]:
+    # Of the pitch the highest bit that decides about blocks is lost.
+    mutation = Mutation(FILE, ".pitch(pitch[4:0])", ".pitch({1'b0, pitch[3:0]})")
+    with mutation.applied(files) as mutated:
+        yield from wires(mutated)
+
+
+THEOREMS = (
+    Theorem(
+        name="wiring",
+        statement=getdoc(wires) or "",
+        bounds="all values, 2 sizes",
+        engine="z3, bitwuzla",
+        obligations=wires,
+        twin=_twin,
+        sources=(FILE,),
+        confirm=True,
+    ),
+)
