@@ -103,8 +103,10 @@ def wires(files: Files) -> Iterator[Obligation]:
 
     All modules are black boxes: their outputs are any values, in any state of what the core itself
     keeps. For every line of `WIRES`, with all bits; and every AXI port of the core is the port of
-    that name of the host interface or of the engine that it belongs to. At 2 and 8 lanes, with 1
-    channel of 64 and 4 of 128 bits.
+    that name of the host interface or of the engine that it belongs to. Program memory: of a busy
+    core the control alone fetches from it; else AXI4-Lite's access goes first, then one of the host
+    port inside it, and nothing else is written or read. At 2 and 8 lanes, with 1 channel of 64 and
+    4 of 128 bits.
     """
     for size in SIZES:
         module = _load(size, files)
@@ -115,6 +117,50 @@ def wires(files: Files) -> Iterator[Obligation]:
             label = f"VLEN {size['VLEN']}: {name} = {', '.join(parts)}"
             explain = partial(_explain, name, got, owed)
             yield Obligation(label, got == owed, (), explain)
+        for what, goal in _program_memory(now).items():
+            yield Obligation(f"VLEN {size['VLEN']}: program memory: {what}", goal)
+
+
+def _program_memory(now: View) -> dict[str, Any]:
+    """Who reads and writes it."""
+
+    def on(name: str) -> Any:
+        return _value(now, name) == 1
+
+    address = _value(now, "program_memory.read_address")
+    places = address.size()
+    port = _value(now, "host_address")
+    inside = z3.LShR(port, places) == 0
+    asked = z3.And(on("host_valid"), _value(now, "host_select") == 0, inside)
+    free = z3.Not(on("control.busy"))
+    lite = z3.And(free, on("host.program_valid"))
+    other = z3.And(free, z3.Not(on("host.program_valid")), asked)
+
+    def access(who: Any, write: Any, place: Any, data: Any) -> Any:
+        """In the cycle of such an access it is what is done."""
+        done = (
+            on("program_memory.write_enable") == write,
+            on("program_memory.read_enable") == z3.Not(write),
+            z3.If(write, _value(now, "program_memory.write_address"), address)
+            == z3.Extract(places - 1, 0, place),
+            z3.Implies(write, _value(now, "program_memory.write_data") == data),
+        )
+        return z3.Implies(z3.And(who, z3.Not(on("control.fetch"))), z3.And(*done))
+
+    lite_access = (_value(now, f"host.program_{x}") for x in ("address", "wdata"))
+    enabled = {x: on(f"program_memory.{x}_enable") for x in ("read", "write")}
+    fetched = z3.And(enabled["read"] == on("control.fetch"), z3.Not(enabled["write"]))
+    return {
+        "AXI4-Lite": access(lite, on("host.program_write"), *lite_access),
+        "host port": access(
+            other, on("host_write"), port, z3.Extract(31, 0, _value(now, "host_wdata"))
+        ),
+        "nobody": z3.Implies(z3.And(free, z3.Not(z3.Or(lite, other))), fetched),
+        "busy": z3.Implies(
+            z3.And(z3.Not(free), z3.Not(on("host.program_valid"))),
+            z3.And(fetched, address == z3.Extract(places - 1, 0, _value(now, "control.fetch_pc"))),
+        ),
+    }
 
 
 def modules() -> tuple[str, ...]:

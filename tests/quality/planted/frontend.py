@@ -142,6 +142,14 @@ BUGS = (
         ("proof wiring",),
     ),
     Bug(
+        "program-word-lost",
+        "an AXI4-Lite read of program memory stores what lies on wdata if the host port writes",
+        "unmask_core.v",
+        "host_address >> PROGRAM_BITS == 32'd0 & ~program_valid}",
+        "host_address >> PROGRAM_BITS == 32'd0}",
+        ("proof wiring",),
+    ),
+    Bug(
         "window-moves",
         "the host can move the window of HBM under a running program",
         "frontend/unmask_host.v",
