@@ -156,6 +156,14 @@ class Model(Machine):
         for record in self.run():
             yield Timed(record, *self._times)
 
+    def halt(self) -> Timed | None:
+        """End the run here, by the host: the FATAL of the oldest transfer that failed, if one did.
+
+        What is under way goes on to its end first. A halt hides no failure.
+        """
+        self.stopped = True
+        return None if self._failed is None else Timed(self._give_up(), *self._times)
+
     def _admits(self, decoded: Decoded, effect: Effect, examined: int) -> bool:
         row, vlen, pipeline = decoded.row, self.config.vlen, self._pipeline
         touched = self.footprint(row, effect)

@@ -70,7 +70,7 @@ def cases(config: Config, wanted: Collection[Bin], seed: int = 0) -> list[Case]:
             break
         case = _case(rows[rng.integers(len(rows))], rng, config)
         if rng.random() < 0.3:
-            case = replace(case, noise=False, faulty=(), halt=int(rng.integers(1, 12)))
+            case = replace(case, halt=int(rng.integers(1, 12)))
         shown = _shown(case, config) & missing
         if shown:
             missing -= shown

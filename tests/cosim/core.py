@@ -38,10 +38,14 @@ from unmask.tests.logit_rows import FAMILIES, logit_row
 from unmask.tests.strategies import Case, bus_of, load_case, programs
 
 MOST_SHOWN = 64  # words of a memory in a listing
-SETTINGS = 28  # lines of a case before the words to load, see `bench_core`
-RESET, NOISE, READ_BACK, WHOLE_HBM = 1, 2, 4, 8
+SETTINGS = 30  # lines of a case before the words to load, see `bench_core`
+RESET, NOISE, READ_BACK, WHOLE_HBM, READ_BUILT = 1, 2, 4, 8, 16
 MOST_LINES = 1 << 15  # of words to load; if there are more, HBM is loaded from a file of its own
-TO_HALT = 4  # cycles from the host's request at most until nothing issues
+TO_HALT = 2  # cycles from the answer to the host's request at most until nothing issues
+# What a core was built with, in the order of its registers: a size of the configuration, or a
+# number of its side of the bus.
+BUILT = ("vlen", "vector_rows", "fp_words", "int_words", "key_words", "program_words",
+         "loop_depth", "channels", "beat_bits", "burst", "outstanding", "fifo", "ring")  # fmt: skip
 MOST_INSTRUCTIONS = 1000  # of a drawn program
 MARGIN = 64  # cycles that a run may take longer than the model says, before it is given up
 
@@ -80,6 +84,7 @@ class CoreBench:
         self.bins: Counter[Bin] = Counter()  # of what was compared
         self.checker = Checker(config.vlen)
         self.ready = False  # whether it was reset since it last misbehaved
+        self.built = False  # whether the registers that say how it was built were read
         self.known: dict[str, list[int]] = {}  # what the memories hold, -1 where nobody knows
         self.folder = Path.cwd()
         self.go = 0
@@ -113,31 +118,33 @@ class CoreBench:
         model = self.model(case, bus)
         expected = self.expect(model, self.most)
         if len(expected) == self.most:
-            # Without errors: the model does not say whether one or the halt comes first.
-            halt = expected[-1].timed.issue // 2
-            case = replace(case, halt=halt, noise=False, faulty=())
-            model = self.model(case, bus)
-            expected = self.expect(model, self.most)
+            case = replace(case, halt=expected[-1].timed.issue // 2)
         seen = await self.simulate(case, bus, expected)
-        halted = case.halt is not None and len(seen.completions) < len(expected)
+        halted = self.stopped_early(expected, seen)
         if halted:  # compared with a run up to there
-            self.compare_halt(case.halt or 0, expected, seen)
+            self.compare_halt(expected, seen)
             model = self.model(case, bus)
-            expected = self.expect(model, len(seen.completions))
+            expected = self.expect_halted(model, done(seen))
+        last = expected[-1].timed if expected else None
+        cause = None if last is None else last.record.cause
+        if halted and cause is not Trap.FATAL:
+            cause = None
         self.checker.compare(expected, seen)
         retired = sum(x.timed.record.cause is Trap.NONE for x in expected)
         spared: tuple[tuple[str, int, int], ...] = ()
-        if not halted:
-            self.compare_end(expected[-1].timed, seen, retired)
-            spared = expected[-1].timed.record.undefined
+        if last is not None and cause is not None:
+            self.compare_end(last, seen)
+            spared = last.record.undefined
+        self.compare_registers(case, seen, cause, retired)
         for name in SELECT:
-            values = (
-                np.array(case.words, np.uint32) if name == "program" else model.state.memories[name]
+            owed = (
+                self.program(case)
+                if name == "program"
+                else self.rows(name, model.state.memories[name])
             )
-            self.compare_memory(name, self.rows(name, values), seen.memories[name], spared)
-        self.ready = True
-        cycles = expected[-1].timed.retire + 1 if expected else 0
-        cause = None if halted else expected[-1].timed.record.cause
+            self.compare_memory(name, owed, seen.memories[name], spared)
+        self.ready = self.built = True
+        cycles = last.retire + 1 if last is not None else 0
         self.bins.update(x.kind for x in expected if x.kind is not None)
         self.bins.update(of_run(case, cause))
         return Ran(cycles, len(expected), cause, model.moved)
@@ -153,6 +160,24 @@ class CoreBench:
         """What the model says that each instruction does, up to so many."""
         return list(islice(self.checker.expect(observed(model), model.state), most))
 
+    def expect_halted(self, model: Model, count: int) -> list[Expected]:
+        """The same of a run that the host halts after so many; a failure is not hidden by that."""
+        found = self.expect(model, count)
+        failed = model.halt()
+        return found if failed is None else [*found, Expected(failed, {}, [])]
+
+    def program(self, case: Case) -> list[int]:
+        """Program memory in the end: as it was loaded, but for the word of `word`."""
+        found = list(self.known["program"])
+        place, word = self.word(case)
+        found[place] = word
+        return found
+
+    def word(self, case: Case) -> tuple[int, int]:
+        """Place and value of the word that the host writes and reads after the run."""
+        seed = case.memory[7]
+        return seed % self.config.program_words, ~seed * 0x9E3779B1 & 0xFFFFFFFF
+
     async def simulate(self, case: Case, bus: Bus, expected: Sequence[Expected]) -> Log:
         """Let the bench run the case."""
         fresh = case.abandoned is not None or not self.ready
@@ -167,13 +192,14 @@ class CoreBench:
             (self.folder / "hbm.hex").write_text(beats)
         last = expected[-1].timed.retire
         flags = (RESET if case.reset or not self.ready else 0) | (NOISE if case.noise else 0)
+        flags |= (WHOLE_HBM if whole else 0) | (0 if self.built else READ_BUILT)
         window = case.window or (0, self.config.hbm_bytes)
         faults = [*case.faulty, *[(0, 0)] * 2][:2]
         memory = Memory(bus, case.stall).reads
         cuts = sum(int(cut) << 16 * place for place, cut in enumerate(memory.cuts))
         settings = [
             len(words),
-            flags | READ_BACK | (WHOLE_HBM if whole else 0),
+            flags | READ_BACK,
             len(case.words) + case.excess,
             0 if case.abandoned is None else case.abandoned + 1,
             case.halt or 0,
@@ -193,6 +219,7 @@ class CoreBench:
             *(edge for fault in faults for edge in fault),
             0b1011,  # one range answers SLVERR, the other DECERR
             *(cuts >> 64 * part & (1 << 64) - 1 for part in range(4)),
+            *self.word(case),
         ]
         assert len(settings) == SETTINGS
         lines = [f"{value:0{self.digits}x}" for value in (*settings, *words)]
@@ -207,7 +234,10 @@ class CoreBench:
 
     def changed(self, case: Case) -> Iterator[int]:
         """The words that differ from what the memories hold, as the bench loads them."""
-        images: dict[str, Any] = {"program": np.array(case.words, np.uint32)}
+        # Behind a program stays what an earlier one left there.
+        held = self.known.get("program", [0] * self.config.program_words)
+        program = [*case.words, *held[len(case.words) :]]
+        images: dict[str, Any] = {"program": np.array(program, np.uint32)}
         for name, dtype in MEMORIES.items():
             images[name] = np.zeros(self.config.elements(name), dtype)
             given = case.memories.get(name, ())
@@ -235,50 +265,71 @@ class CoreBench:
 
     # -- comparison --
 
-    def compare_end(self, timed: Timed, seen: Log, retired: int) -> None:
+    def compare_end(self, timed: Timed, seen: Log) -> None:
         """Done in the right cycle, with the cause that the last record has."""
         record, cause = timed.record, timed.record.cause
         if not seen.end:
             raise Mismatch("the run had no end")
-        cycle, done, busy, halted, trap_cause, trap_pc, fault, errors = seen.end
+        cycle, finished, busy, halted, trap_cause, trap_pc, fault, errors = seen.end
         wanted: dict[str, tuple[int | None, int]] = {
             "cycle": (timed.retire + 1, cycle),
-            "done": (1, done),
+            "done": (1, finished),
             "busy": (0, busy),
             "halted": (0, halted),
             "trap_cause": (int(cause), trap_cause),
             "trap_pc": (0 if cause is Trap.NONE else record.pc, trap_pc),
+            "fault_address": (record.fault if cause is Trap.FATAL else 0, fault),
             "rules of AXI that were broken": (0, errors),
         }
-        if cause is Trap.FATAL:
-            wanted["fault_address"] = (record.fault, fault)
         for name, (owed, got) in wanted.items():
             if owed != got:
                 raise Mismatch(f"at the end {name} is {got}, expected {owed}: {place(timed)}")
-        status = int(cause) << 4 | halted << 2 | 2
-        cycles = timed.retire + 1
-        registers = (status, trap_pc, fault, cycles, retired)
-        values = [status, trap_pc]
-        for pair in registers[2:]:
-            values += [pair & 0xFFFFFFFF, pair >> 32]
-        if seen.status != [(0, value) for value in values]:
-            raise Mismatch(f"control registers are {seen.status}, expected {values}")
 
-    def compare_halt(self, halt: int, whole: Sequence[Expected], seen: Log) -> None:
+    def compare_registers(self, case: Case, seen: Log, cause: Trap | None, retired: int) -> None:
+        """The registers say how it ended and what it counted; settings are as they were made.
+
+        Cycles are the bench's own. `compare_end` and `compare_halt` have looked at what the ports
+        say, of which these are the copies.
+        """
+        cycle, *_, trap_pc, fault, _ = seen.end
+        status = 0b110 if cause is None else int(cause) << 4 | 0b010
+        first, end = case.window or (0, self.config.hbm_bytes)
+        owed = [status, trap_pc]
+        for pair in (fault, cycle, retired):
+            owed += halves(pair)
+        owed += [len(case.words) + case.excess, *halves(first), *halves(end)]
+        owed += [0, self.word(case)[1]]  # the answers to the write of a word and to its read
+        if not self.built:
+            sizes = {**vars(self.config), "beat_bits": 8 * self.config.beat_bytes, **self.core}
+            owed += [sizes[name] for name in BUILT]
+        if seen.status != [(0, value) for value in owed]:
+            raise Mismatch(f"control registers: got {seen.status}, expected {owed}")
+
+    def stopped_early(self, whole: Sequence[Expected], seen: Log) -> bool:
+        """Whether the host's halt ended the run before it would have ended by itself."""
+        if seen.halt is None or not seen.end:
+            return False
+        ended = whole[-1].timed.retire + 1
+        return len(seen.completions) < len(whole) or seen.end[0] < ended
+
+    def compare_halt(self, whole: Sequence[Expected], seen: Log) -> None:
         """The core stopped soon after the host asked, behind the instructions that it retired."""
-        if not seen.end:
-            raise Mismatch("the run had no end")
-        cycle, done, busy, halted, cause, pc, fault, errors = seen.end
-        if (done, busy, halted, cause, pc, fault, errors) != (1, 0, 1, 0, 0, 0, 0):
-            raise Mismatch(f"after a halt in cycle {halt}: {seen.end}")
-        count = len(seen.completions)
+        assert seen.halt is not None
+        asked, answered = seen.halt
+        count = done(seen)
         behind = max([x.timed.complete for x in whole[:count]], default=0)
-        if whole[count].timed.issue <= halt:
-            raise Mismatch(f"halted in cycle {halt}, but {place(whole[count].timed)} had issued")
-        if count and whole[count - 1].timed.issue > halt + TO_HALT:
-            raise Mismatch(f"halted in cycle {halt}, but {place(whole[count - 1].timed)} issued")
-        if not behind < cycle <= max(behind, halt) + TO_HALT + 1:
-            raise Mismatch(f"halted in cycle {halt}, all complete in {behind}, ended in {cycle}")
+        following = whole[count].timed
+        if following.record.cause is not Trap.FATAL and following.issue <= asked:
+            raise Mismatch(f"halted in cycle {asked}, but {place(following)} had issued")
+        if count and whole[count - 1].timed.issue > answered + TO_HALT:
+            raise Mismatch(f"halted in cycle {asked}, but {place(whole[count - 1].timed)} issued")
+        if count < len(seen.completions):
+            return  # it ended as FATAL, which `compare_end` sees to
+        cycle, *others = seen.end
+        if others != [1, 0, 1, 0, 0, 0, 0]:
+            raise Mismatch(f"after a halt in cycle {asked}: {seen.end}")
+        if not behind < cycle <= max(behind, answered) + TO_HALT + 1:
+            raise Mismatch(f"halted in cycle {asked}, all complete in {behind}, ended in {cycle}")
 
     def compare_memory(
         self,
@@ -303,6 +354,16 @@ class CoreBench:
                         f"got {'unknown' if found is None else hex(found)}, expected {owed:#x}"
                     )
         self.known[name] = known
+
+
+def done(seen: Log) -> int:
+    """Instructions that a core retired; a FATAL repeats one of them."""
+    return sum(x.cause != Trap.FATAL for x in seen.completions)
+
+
+def halves(pair: int) -> list[int]:
+    """A number of 64 bits as two registers, low first."""
+    return [pair & 0xFFFFFFFF, pair >> 32]
 
 
 def listing(case: Case) -> str:

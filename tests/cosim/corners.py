@@ -6,6 +6,9 @@ must not matter to the next.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 import numpy as np
 
 from unmask.spec.assembler import assemble
@@ -77,6 +80,65 @@ PROGRAMS = {
         C_LOOP_END gp4
         C_BREAK""",
     "the deepest nesting, then one more": "C_LOOP_START gp1, 2\n" * 9,
+    "numbers to choose whose low halves are 0 or 1": """
+        S_ADDI_INT gp1, gp0, {vlen}
+        S_ADDI_INT gp2, gp0, {two_rows}
+        S_LUI_INT gp3, 0x10
+        S_ADDI_INT gp4, gp3, 1
+        S_LUI_INT gp5, 0xFFFF0
+        S_ADDI_INT gp5, gp5, 1
+        V_TOPK_MASK gp2, gp0, gp1, gp3
+        V_TOPK_MASK gp2, gp0, gp1, gp4
+        V_KEY_MASK_QUOTA gp2, gp0, gp1, gp5
+        V_TOPK_MASK gp2, gp0, gp1, gp5
+        C_BREAK""",
+    "rows 16 elements apart, blocks of 32": """
+        C_SET_CSR FMT0, gp0, 1
+        C_SET_CSR SCALE, gp0, 1024
+        C_SET_CSR ROWS, gp0, 2
+        C_SET_CSR STRIDE, gp0, 16
+        H_PREFETCH_V gp0, gp0, a0, 1, 0
+        C_BREAK""",
+    "rows 48 elements apart, one of blocks of 8": """
+        C_SET_CSR FMT0, gp0, 2
+        C_SET_CSR SCALE, gp0, 1024
+        C_SET_CSR ROWS, gp0, 2
+        C_SET_CSR STRIDE, gp0, 48
+        H_PREFETCH_V gp0, gp0, a0, 1, 0
+        C_SET_CSR FMT0, gp0, 1
+        H_PREFETCH_V gp0, gp0, a0, 1, 0
+        C_BREAK""",
+}
+
+SLOW = (40, 0, 1, 1, 1, 0, 0, 0, 64)  # a memory that keeps a program waiting
+READS = """
+    S_ADDI_INT gp1, gp0, {two_rows}
+    S_ADDI_INT gp2, gp0, {vlen}
+    C_SET_CSR VL, gp0, {two_rows}
+    H_PREFETCH_V gp0, gp0, a0, 0, 0
+    H_PREFETCH_V gp1, gp0, a0, 0, 0
+    H_PREFETCH_V gp0, gp2, a0, 0, 0
+"""
+
+# Text of a program, and whether the memory is slow, when the host halts it, whether reads fail.
+ENDS: dict[str, tuple[str, bool, int | None, bool]] = {
+    "three reads fail, beat behind beat": (f"{READS} C_BREAK", False, None, True),
+    "nothing of that is left in the next program": (f"{READS} C_BREAK", False, None, False),
+    "a halt while a trap waits": (f"{READS} C_LOOP_END gp1", True, 12, False),
+    "a halt hides no failed transfer": (f"{READS} C_BREAK", True, 12, True),
+    "a halt while a trap waits for a failed transfer": (
+        f"{READS} C_LOOP_END gp1",
+        True,
+        12,
+        True,
+    ),
+    "a halt before a loop that has no end": (
+        f"H_PREFETCH_V gp0, gp0, a0, 0, 0\n C_LOOP_START gp1, 0\n{READS}",
+        True,
+        1,
+        True,
+    ),
+    "a halt in the middle of a unit's work": ("V_RED_SUM f1, gp0\n" * 9, False, 9, False),
 }
 
 
@@ -86,17 +148,29 @@ def cases(config: Config) -> list[Case]:
         "vlen": config.vlen,
         "last_int": config.int_words - 1,
         "top_row": 0x1000 - config.vlen,
+        "two_rows": 2 * config.vlen,
     }
     found: list[Case] = []
     for noise in (False, True):
         for text in PROGRAMS.values():
             words = tuple(assemble(text.format(**values)))
             found.append(Case(words, _memories(config), reset=not found, noise=noise))
+        found += _ends(config, noise, values)
         # A program that fills its memory and has no end: the length is limited to the memory.
         full = tuple(assemble("S_ADDI_INT gp1, gp1, 1")) * config.program_words
         for excess in (0, 1, 1000):
             found.append(Case(full, _memories(config), reset=False, noise=noise, excess=excess))
     return found
+
+
+def _ends(config: Config, noise: bool, values: dict[str, int]) -> Iterator[Case]:
+    """The runs of `ENDS`, without a reset between them."""
+    for text, slow, halt, fails in ENDS.values():
+        circumstances: dict[str, Any] = {"memory": SLOW} if slow else {}
+        if fails:
+            circumstances["faulty"] = ((0, config.hbm_bytes),)
+        words = tuple(assemble(text.format(**values)))
+        yield Case(words, _memories(config), reset=False, noise=noise, halt=halt, **circumstances)
 
 
 def _memories(config: Config) -> dict[str, tuple[int, ...]]:

@@ -31,9 +31,9 @@ from unmask.tests.cosim.bins import Bin
 SELECT = {"program": 0, "vector": 1, "fp": 2, "int": 3, "key": 4, "hbm": 5}
 NAMES = {number: name for name, number in SELECT.items()}
 STRIPS = ("V_ADD", "V_SUB", "V_MUL", "V_EXP", "V_REC", "V_RED", "V_SEL", "V_CMP_MASK_V")
-# Numbers of a line; D, E and H are our bench's own, and X, which has one to three.
+# Numbers of a line; D, E, G and H are our bench's own, and X, which has some.
 FIELDS = {"R": 26, "B": 6, "S": 4, "W": 5, "V": 4, "M": 6, "N": 5, "C": 3,
-          "D": 2, "E": 8, "H": 3}  # fmt: skip
+          "D": 2, "E": 8, "G": 2, "H": 3}  # fmt: skip
 _NUMBER = re.compile("[0-9a-fxz]+", re.ASCII | re.IGNORECASE)
 
 Pairs = dict[tuple[str, int], int]  # (memory, address) -> value
@@ -86,6 +86,7 @@ class Log:
         self.completed: dict[int, int] = {}  # transfer -> cycle
         self.memories: dict[str, list[int | None]] = defaultdict(list)
         self.end: tuple[int, ...] = ()
+        self.halt: tuple[int, int] | None = None  # when the host asked for it, and had the answer
         self.status: list[tuple[int, int]] = []  # answer and value of control registers
         self._vlen, self._mask = vlen, (1 << 16 * vlen) - 1
         for number, line in enumerate(text.splitlines(), start=1):
@@ -139,6 +140,8 @@ class Log:
                     self.completed[orders >> 32 * slot & 0xFFFFFFFF] = cycle
         elif letter == "H":
             self.status.append((x[1], x[2]))
+        elif letter == "G":
+            self.halt = (x[0], x[1])
         elif letter == "E":
             self.end = tuple(x)
         else:

@@ -157,8 +157,11 @@ module axi_memory_channel #(
     assign rvalid = r_offered_reg | (r_begins && r_wait == 32'd0 && !closed);
     assign rlast = rvalid ? r_took_reg == ar_len_reg[ar_front] : 1'bx;
     assign read_index = global_beat({32'd0, r_local});
-    assign rresp = rvalid ? answer_of(read_index, set_fault_first, set_fault_end, set_fault_code)
-        : 2'bxx;
+    // EXOKAY is no error: one in four good answers is that. The ordinal of a beat draws it, since an
+    // answer must stay while it waits.
+    wire [31:0] r_whim = drawn(READ, r_beats_reg, ~set_seed);
+    wire [1:0] r_resp = answer_of(read_index, set_fault_first, set_fault_end, set_fault_code);
+    assign rresp = ~rvalid ? 2'bxx : r_resp == 2'd0 ? {1'b0, r_whim[1:0] == 2'd0} : r_resp;
 
     always @(posedge clk) begin
         if (arvalid & arready) begin
@@ -216,6 +219,7 @@ module axi_memory_channel #(
     wire w_final = w_took_reg == aw_len_reg[w_front];
     wire [31:0] b_extra = drawn(WRITE + LATENCY, w_burst_reg, set_seed) % (set_jitter + 32'd1);
     wire [31:0] w_local = aw_beat_reg[w_front] + {24'd0, w_took_reg};
+    wire [31:0] w_whim = drawn(WRITE, w_burst_reg, ~set_seed);
     wire [1:0] w_resp = answer_of(write_index, set_fault_first, set_fault_end, set_fault_code);
 
     assign awready = aw_in_reg - b_out_reg < set_outstanding && !refuses_write;
@@ -241,7 +245,8 @@ module axi_memory_channel #(
             w_resp_reg <= w_final ? 2'd0 : w_resp_reg | w_resp;
             if (w_final) begin
                 w_burst_reg <= w_burst_reg + 32'd1;
-                b_resp_reg[w_front] <= w_resp_reg | w_resp;
+                b_resp_reg[w_front] <= (w_resp_reg | w_resp) == 2'd0
+                    ? {1'b0, w_whim[1:0] == 2'd0} : w_resp_reg | w_resp;
                 b_due_reg[w_front] <= cycle + set_latency + b_extra;
             end
         end

@@ -5,7 +5,8 @@
 // (SET_* below), then {select, address, data} of each word to load. A `done` that equals `go` says
 // that records.txt is complete. Its lines begin with a letter:
 //   R completion, B beat, S state, W row, V word, M rows from HBM, N word from HBM, C transfers
-//   complete, each with the bench's own cycle first; E the end; D a word of a memory afterwards
+//   complete, each with the bench's own cycle first; G when the host asked for a halt and when that
+//   was answered; E the end; H a control register and D a word of a memory afterwards
 // and hold hexadecimal numbers, with an x where a bit is unknown.
 `default_nettype none
 
@@ -40,18 +41,19 @@ module bench_core #(
     // Places of the settings
     localparam SET_ENTRIES = 0;      // words to load
     localparam SET_FLAGS = 1;        // 1 reset first, 2 a host that disturbs, 4 read memories back,
-                                     // 8 all of HBM is in hbm.hex
+                                     // 8 all of HBM is in hbm.hex, 16 read what the core was built with
     localparam SET_LENGTH = 2;       // program length
     localparam SET_ABANDON = 3;      // cycles of a first run that a reset ends, plus 1; 0: none
     localparam SET_HALT = 4;         // cycle in which the host halts, plus 1; 0: never
     localparam SET_LIMIT = 5;        // cycles after which it is hopeless
-    localparam SET_QUIET = 6;        // cycle from which on the host does not disturb
+    localparam SET_QUIET = 6;        // cycle from which on the host asks for nothing
     localparam SET_WINDOW = 7;       // and the next
     localparam SET_BUS = 9;          // latency, jitter, cycles, beats, period, length, shift, seed,
                                      // outstanding, hold
     localparam SET_FAULT = 19;       // first, end, first, end, codes
     localparam SET_CUTS = 24;        // four numbers of 64 bits
-    localparam SETTINGS = 28;
+    localparam SET_WORD = 28;        // of program memory, written by AXI4-Lite: place, value
+    localparam SETTINGS = 30;
 
     reg [LINE-1:0] lines [0:ENTRIES-1];
 
@@ -67,6 +69,7 @@ module bench_core #(
     localparam [3:0] BORDER = 4'd9;
     localparam [3:0] CONFIG = 4'd10;
     localparam [3:0] STATUS = 4'd11;
+    localparam [3:0] OUTSIDE = 4'd12;
 
     reg [3:0] state;
     reg [31:0] place;
@@ -85,8 +88,9 @@ module bench_core #(
     reg [ROW_WIDTH-1:0] kept;
     reg [31:0] control_address;      // AXI4-Lite
     reg [31:0] control_data;
-    reg control_valid;
-    reg control_read;
+    reg control_awvalid;
+    reg control_wvalid;
+    reg control_arvalid;
     wire control_awready;
     wire control_wready;
     wire [1:0] control_bresp;
@@ -95,9 +99,16 @@ module bench_core #(
     wire [31:0] control_rdata;
     wire [1:0] control_rresp;
     wire control_rvalid;
-    reg waits;                       // for the answer to it
-    reg [3:0] step;
+    reg waits;                       // for the answer
+    reg [31:0] patience;             // cycles that it has waited
+    reg [1:0] owed_resp;             // the answer that is due
+    reg [2:0] owed_kind;             // and its data, one of OWED_*
+    reg [31:0] owed_data;
+    reg [5:0] step;
     reg halted_once;
+    reg halt_waits;
+    reg [31:0] halt_cycle;           // in which it was asked for
+    reg [31:0] retired;              // instructions that the retire port has shown
     reg hbm_write;
     reg [31:0] hbm_address;
     reg [BEAT_BITS-1:0] hbm_wdata;
@@ -174,6 +185,15 @@ module bench_core #(
     // is reset up to the cycle before.
     wire memory_reset = ~busy;
 
+    // A busy core's wide port opens to nobody: reads and writes of all memories, up to the last
+    // cycle, in which a host that disturbs must still be refused.
+    wire disturbs = flags[1] & (state == RUN | state == FIRST) & busy;
+    wire [31:0] whim = mixed(cycle);
+    wire [31:0] whim_place = mixed(~cycle);
+    wire [2:0] whim_select = whim[3:1];
+    wire [31:0] whim_address = whim[5:4] == 2'd0 ? whim_place
+        : whim_place & (size(whim_select) - 32'd1);
+
     wire [LINE-1:0] line = lines[SETTINGS + place];
     wire [31:0] flags = lines[SET_FLAGS][31:0];
 
@@ -214,17 +234,19 @@ module bench_core #(
     ) core (
 `endif
         .clk(clk), .rst(rst),
-        .s_axi_awaddr(control_address), .s_axi_awvalid(control_valid),
+        .s_axi_awaddr(control_address), .s_axi_awvalid(control_awvalid),
         .s_axi_awready(control_awready), .s_axi_wdata(control_data), .s_axi_wstrb(4'hf),
-        .s_axi_wvalid(control_valid), .s_axi_wready(control_wready),
+        .s_axi_wvalid(control_wvalid), .s_axi_wready(control_wready),
         .s_axi_bresp(control_bresp), .s_axi_bvalid(control_bvalid), .s_axi_bready(1'b1),
-        .s_axi_araddr(control_address), .s_axi_arvalid(control_read),
+        .s_axi_araddr(control_address), .s_axi_arvalid(control_arvalid),
         .s_axi_arready(control_arready), .s_axi_rdata(control_rdata),
         .s_axi_rresp(control_rresp), .s_axi_rvalid(control_rvalid), .s_axi_rready(1'b1),
         .halted(halted), .fault_address(fault_address),
         .busy(busy), .done(core_done), .trap_cause(trap_cause), .trap_pc(trap_pc),
-        .host_valid(host_valid), .host_write(host_write), .host_select(host_select),
-        .host_address(host_address), .host_wdata(host_wdata), .host_rdata(host_rdata),
+        .host_valid(host_valid | disturbs), .host_write(disturbs ? whim[0] : host_write),
+        .host_select(disturbs ? whim_select : host_select),
+        .host_address(disturbs ? whim_address : host_address),
+        .host_wdata(disturbs ? {(ROW_WIDTH/32){whim}} : host_wdata), .host_rdata(host_rdata),
         .m_axi_araddr(araddr), .m_axi_arlen(arlen), .m_axi_arsize(arsize), .m_axi_arburst(arburst),
         .m_axi_arvalid(arvalid), .m_axi_arready(arready), .m_axi_rdata(rdata), .m_axi_rresp(rresp),
         .m_axi_rlast(rlast), .m_axi_rvalid(rvalid), .m_axi_rready(rready), .m_axi_awaddr(awaddr),
@@ -318,8 +340,11 @@ module bench_core #(
         done = 1'b0;
         state = IDLE;
         rst = 1'b1;
-        control_valid = 1'b0;
-        control_read = 1'b0;
+        control_awvalid = 1'b0;
+        control_wvalid = 1'b0;
+        control_arvalid = 1'b0;
+        waits = 1'b0;
+        halt_waits = 1'b0;
         control_address = 32'd0;
         control_data = 32'd0;
         host_valid = 1'b0;
@@ -337,6 +362,49 @@ module bench_core #(
             : which == 3'd4 ? KEY_WORDS : BEATS;
     endfunction
 
+    // A number that looks random, another one for each seed of the case.
+    function [31:0] mixed(input [31:0] number);
+        reg [31:0] x;
+        begin
+            x = number * 32'h9E3779B1 + lines[SET_BUS + 7][31:0] * 32'h85EBCA6B;
+            x = (x ^ (x >> 16)) * 32'h7FEB352D;
+            x = (x ^ (x >> 15)) * 32'h046CA68B;
+            mixed = x ^ (x >> 16);
+        end
+    endfunction
+
+    // Addresses outside a memory, from the first one on; their low bits are those of a word in it.
+    function [31:0] outside(input [2:0] which, input [1:0] number);
+        reg [31:0] words, low;
+        begin
+            words = size(which);
+            low = mixed({27'd0, number, which}) & (words - 32'd1);
+            outside = number == 2'd0 ? words : low | (number == 2'd1 ? 2 * words
+                : number == 2'd2 ? words | 32'h00010000 : 32'h80000000);
+        end
+    endfunction
+
+    // Registers as they are read at the end: STATUS, TRAP_PC, FAULT_ADDRESS, CYCLES and RETIRED
+    // (0 to 7), the settings (8 to 12), and what the core was built with (15 to 27).
+    localparam [5:0] SETTING = 6'd8, WRITE_WORD = 6'd13, READ_WORD = 6'd14, BUILT = 6'd15;
+    localparam [5:0] ALL = 6'd28;
+
+    function [31:0] register(input [5:0] number);
+        register = number < 6'd2 ? 32'h0C + 4 * number
+            : number < SETTING ? 32'h18 + 4 * (number - 6'd2)
+            : number == SETTING ? 32'h30
+            : number < WRITE_WORD ? 32'h38 + 4 * (number - 6'd9)
+            : number < BUILT ? 32'h04000000 + 4 * lines[SET_WORD][31:0]
+            : 32'h80 + 4 * (number - BUILT);
+    endfunction
+
+    function [31:0] setting(input [5:0] number);
+        setting = number == SETTING ? lines[SET_LENGTH][31:0]
+            : number == 6'd9 ? lines[SET_WINDOW][31:0]
+            : number == 6'd10 ? lines[SET_WINDOW][63:32]
+            : number == 6'd11 ? lines[SET_WINDOW + 1][31:0] : lines[SET_WINDOW + 1][63:32];
+    endfunction
+
     task quiet;
         begin
             rst <= 1'b0;
@@ -346,24 +414,83 @@ module bench_core #(
         end
     endtask
 
-    // What a busy core must ignore: start, and writes to what the program runs from.
-    task noise;
+    // -- AXI4-Lite: one transaction at a time --
+
+    localparam [1:0] OKAY = 2'b00, SLVERR = 2'b10;
+    localparam [2:0] OWED_ANY = 3'd0;      // is not looked at here
+    localparam [2:0] OWED_VALUE = 3'd1;    // owed_data
+    localparam [2:0] OWED_CYCLE = 3'd2;    // cycles, from owed_data to now
+    localparam [2:0] OWED_COUNT = 3'd3;    // instructions that retired, likewise
+
+    wire answered = waits & (control_bvalid === 1'b1 | control_rvalid === 1'b1);
+    wire [1:0] answer = control_bvalid === 1'b1 ? control_bresp : control_rresp;
+    wire [31:0] latest = owed_kind == OWED_VALUE ? owed_data
+        : owed_kind == OWED_CYCLE ? cycle : retired;
+    wire as_owed = answer === owed_resp & (owed_kind == OWED_ANY
+        | ((owed_data <= control_rdata & control_rdata <= latest) === 1'b1));
+
+    task ask(input write, input [31:0] address, input [31:0] data, input [1:0] resp,
+             input [2:0] kind, input [31:0] least);
         begin
-            control_valid <= 1'b1;
-            control_address <= 32'h08;
-            control_data <= 32'd1;
-            host_valid <= 1'b1;
-            host_write <= 1'b1;
-            host_select <= cycle % 5;
-            host_address <= cycle / 5 % 4;
-            host_wdata <= {ROW_WIDTH{1'b0}};
+            control_awvalid <= write;
+            control_wvalid <= write;
+            control_arvalid <= ~write;
+            control_address <= address;
+            control_data <= data;
+            owed_resp <= resp;
+            owed_kind <= kind;
+            owed_data <= least;
+            waits <= 1'b1;
+            patience <= 32'd0;
+        end
+    endtask
+
+    task listen;
+        begin
+            if (control_awready === 1'b1) control_awvalid <= 1'b0;
+            if (control_wready === 1'b1) control_wvalid <= 1'b0;
+            if (control_arready === 1'b1) control_arvalid <= 1'b0;
+            patience <= patience + 32'd1;
+            if (answered) begin
+                waits <= 1'b0;
+                halt_waits <= 1'b0;
+                if (halt_waits) $fdisplay(file, "G %h %h", halt_cycle, cycle);
+                if (~as_owed)
+                    $fdisplay(file, "X %h %h %h %h", cycle, control_address, answer, control_rdata);
+            end else if (waits & patience > 32'd1000) begin
+                $fdisplay(file, "X %h %h", cycle, control_address);
+                waits <= 1'b0;
+                state <= WAIT;
+            end
+        end
+    endtask
+
+    // What a busy core must refuse, and what it says of itself meanwhile.
+    task disturb(input [31:0] chance);
+        reg [5:0] which;
+        reg [31:0] word;
+        begin
+            which = SETTING + {3'd0, chance[6:4]} % 6'd5;
+            word = 32'h04000000 + 4 * (chance[31:8] % PROGRAM_WORDS);
+            case (chance[2:0])
+                3'd0: ask(1'b1, 32'h08, 32'd1, SLVERR, OWED_ANY, 32'd0);
+                3'd1: ask(1'b1, register(which), chance, SLVERR, OWED_ANY, 32'd0);
+                3'd2: ask(1'b1, word, chance, SLVERR, OWED_ANY, 32'd0);
+                3'd3: ask(1'b0, word, 32'd0, SLVERR, OWED_ANY, 32'd0);
+                3'd4: ask(1'b0, register(6'd0), 32'd0, OKAY, OWED_VALUE, 32'd1);
+                3'd5: ask(1'b0, register(6'd4), 32'd0, OKAY, OWED_CYCLE, cycle);
+                3'd6: ask(1'b0, register(6'd6), 32'd0, OKAY, OWED_COUNT, retired);
+                default: ask(1'b0, register(which), 32'd0, OKAY, OWED_VALUE, setting(which));
+            endcase
         end
     endtask
 
     always @(posedge clk) begin
         quiet;
+        listen;
         cycle <= cycle + 32'd1;
         place <= place + 32'd1;
+        if (retire_valid === 1'b1 & retire_cause === 4'd0) retired <= retired + 32'd1;
         case (state)
             IDLE: if (go != done) begin
                 $readmemh("case.hex", lines, 0, count - 1);
@@ -386,34 +513,26 @@ module bench_core #(
                     hbm_wdata <= line[BEAT_BITS-1:0];
                 end else if (place != 32'd0) begin
                     state <= CONFIG;
-                    step <= 4'd0;
-                    waits <= 1'b0;
+                    step <= flags[0] | abandoned ? 6'd0 : SETTING;
                     halted_once <= 1'b0;
                 end
             end
-            CONFIG: if (waits) begin
-                if (control_bvalid) begin
-                    waits <= 1'b0;
-                    step <= step + 4'd1;
-                    if (step == 4'd5) state <= START;
-                    if (control_bresp !== 2'b00) $fdisplay(file, "X %h %h", place, step);
+            // After a reset registers 0 to 7 read 0; then the settings, then start.
+            CONFIG: if (~waits) begin
+                step <= step + 6'd1;
+                if (step < SETTING)
+                    ask(1'b0, register(step), 32'd0, OKAY, OWED_VALUE, 32'd0);
+                else if (step < WRITE_WORD)
+                    ask(1'b1, register(step), setting(step), OKAY, OWED_ANY, 32'd0);
+                else begin
+                    ask(1'b1, 32'h08, 32'd1, OKAY, OWED_ANY, 32'd0);
+                    state <= START;
+                    place <= 32'd0;
                 end
-            end else if (~control_valid) begin
-                control_valid <= 1'b1;
-                control_address <= step == 4'd0 ? 32'h30 : step == 4'd1 ? 32'h38
-                    : step == 4'd2 ? 32'h3C : step == 4'd3 ? 32'h40 : step == 4'd4 ? 32'h44
-                    : 32'h08;
-                control_data <= step == 4'd0 ? lines[SET_LENGTH][31:0]
-                    : step == 4'd1 ? lines[SET_WINDOW][31:0]
-                    : step == 4'd2 ? lines[SET_WINDOW][63:32]
-                    : step == 4'd3 ? lines[SET_WINDOW + 1][31:0]
-                    : step == 4'd4 ? lines[SET_WINDOW + 1][63:32] : 32'd1;
-            end else if (control_awready) begin
-                control_valid <= 1'b0;
-                waits <= 1'b1;
             end
             START: if (busy === 1'b1) begin
                 cycle <= 32'd1;
+                retired <= 32'd0;
                 state <= lines[SET_ABANDON][31:0] != 32'd0 & ~abandoned ? FIRST : RUN;
             end else if (place > 32'd100000) begin
                 $fdisplay(file, "X %h", place);
@@ -421,19 +540,27 @@ module bench_core #(
             end
             FIRST: if (cycle + 32'd1 >= lines[SET_ABANDON][31:0]) begin
                 rst <= 1'b1;
+                control_awvalid <= 1'b0;
+                control_wvalid <= 1'b0;
+                control_arvalid <= 1'b0;
+                waits <= 1'b0;
                 abandoned <= 1'b1;
                 state <= LOAD;
                 place <= 32'd0;
             end
             RUN: begin
-                if (flags[1] & cycle + 32'd1 < lines[SET_QUIET][31:0]) noise;
-                else if (lines[SET_HALT][31:0] != 32'd0 & cycle >= lines[SET_HALT][31:0]
-                    & ~halted_once) begin
-                    control_valid <= ~(control_valid & control_awready);
-                    halted_once <= control_valid & control_awready;
-                    control_address <= 32'h08;
-                    control_data <= 32'd2;
-                end else control_valid <= 1'b0;
+                // What is asked for is decided within three cycles, so while the core is busy.
+                if (~waits) begin
+                    if (lines[SET_HALT][31:0] != 32'd0 & cycle >= lines[SET_HALT][31:0]) begin
+                        if (~halted_once) begin
+                            ask(1'b1, 32'h08, 32'd2, OKAY, OWED_ANY, 32'd0);
+                            halted_once <= 1'b1;
+                            halt_waits <= 1'b1;
+                            halt_cycle <= cycle + 32'd1;
+                        end
+                    end else if (flags[1] & cycle + 32'd3 < lines[SET_QUIET][31:0])
+                        disturb(mixed(cycle ^ 32'h5A5A5A5A));
+                end
                 if (core_done !== 1'b0 | cycle > lines[SET_LIMIT][31:0]) begin
                     $fdisplay(file, "E %h %h %h %h %h %h %h %h", cycle, core_done, busy, halted,
                         trap_cause, trap_pc, fault_address, memory_error);
@@ -445,31 +572,35 @@ module bench_core #(
             AFTER: begin
                 if (core_done !== 1'b1 | busy !== 1'b0)
                     $fdisplay(file, "X %h %h %h", cycle, busy, core_done);
-                if (place == 32'd4) begin
+                if (place >= 32'd4 & ~waits) begin
                     state <= STATUS;
-                    step <= 4'd0;
-                    waits <= 1'b0;
+                    step <= 6'd0;
                 end
             end
-            // STATUS, TRAP_PC, FAULT_ADDRESS, CYCLES, RETIRED
-            STATUS: if (waits) begin
-                if (control_rvalid) begin
-                    $fdisplay(file, "H %h %h %h", step, control_rresp, control_rdata);
-                    waits <= 1'b0;
-                    step <= step + 4'd1;
-                    if (step == 4'd7) begin
-                        state <= flags[2] ? READ : WAIT;
-                        place <= 32'd0;
-                        select <= 3'd0;
-                    end
+            STATUS: if (answered) begin
+                $fdisplay(file, "H %h %h %h", step, answer,
+                    step == WRITE_WORD ? 32'd0 : control_rdata);
+                step <= step + 6'd1;
+                if (step + 6'd1 == (flags[4] ? ALL : BUILT)) begin
+                    state <= flags[2] ? OUTSIDE : WAIT;
+                    place <= 32'd0;
                 end
-            end else if (~control_read) begin
-                control_read <= 1'b1;
-                control_address <= step == 4'd0 ? 32'h0C : step == 4'd1 ? 32'h10
-                    : {26'd0, 4'd4 + step, 2'd0};
-            end else if (control_arready) begin
-                control_read <= 1'b0;
-                waits <= 1'b1;
+            end else if (~waits)
+                ask(step == WRITE_WORD, register(step), lines[SET_WORD + 1][31:0], OKAY, OWED_ANY,
+                    32'd0);
+            // Writes outside of every memory, and to selections that are none: what is read back
+            // afterwards shows that they did nothing.
+            OUTSIDE: begin
+                host_valid <= 1'b1;
+                host_write <= 1'b1;
+                host_select <= place[2:0];
+                host_address <= outside(place[2:0], place[4:3]);
+                host_wdata <= {(ROW_WIDTH/32){mixed(place)}};
+                if (place == 32'd31) begin
+                    state <= READ;
+                    place <= 32'd0;
+                    select <= 3'd0;
+                end
             end
             READ: begin
                 // A word shows in the cycle after its address, which is the second after this.
@@ -489,14 +620,13 @@ module bench_core #(
                 end
             end
             BORDER: begin
-                // Neither another selection alone nor accesses outside a memory do anything.
-                host_valid <= place == 32'd1 | place == 32'd2;
-                host_write <= place == 32'd2;
+                // Neither another selection alone nor reads outside a memory do anything.
+                host_valid <= place != 32'd0 & place < 32'd5;
                 host_select <= place == 32'd0 ? (select == 3'd0 ? 3'd1 : 3'd0) : select;
-                host_address <= 32'h80000000;
+                host_address <= outside(select, place[1:0] - 2'd1);
                 if (place > 32'd1 & host_rdata !== kept)
                     $fdisplay(file, "X %h %h %h", cycle, select, place);
-                if (place == 32'd4) begin
+                if (place == 32'd6) begin
                     select <= select + 3'd1;
                     state <= READ;
                     place <= 32'd0;
