@@ -16,6 +16,7 @@ from typing import Any
 from cocotb.task import bridge, resume
 from cocotb.triggers import Timer
 from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 ENVIRONMENT = "UNMASK_COSIM"  # JSON: the options of a run, see `runner.Job`
@@ -38,6 +39,18 @@ def read(handle: Any) -> int:
         return int(text, 2)
     except ValueError:
         raise Mismatch(f"{handle._name} has undefined bits: {text}") from None
+
+
+def bases(bits: int, size: int) -> st.SearchStrategy[int]:
+    """Where a memory of `size` bytes, a power of two, may begin, of addresses of so many bits.
+
+    At 0, at high single bits, near the end, anywhere; and so that a 32-bit carry lies inside.
+    Always a multiple of half the memory: alignment is that of addresses from 0.
+    """
+    carry = min(32, bits - 1)
+    some = [1 << carry, (1 << carry) - size // 2, 1 << bits - 1, (1 << bits) - 2 * size]
+    anywhere = st.integers(0, (1 << bits) // size - 2).map(lambda number: number * size)
+    return st.sampled_from([0, 0, *some]) | anywhere
 
 
 class Clocked:

@@ -22,7 +22,7 @@ from unmask.spec.instructions.memory import LAYOUTS, WORD, Layout, fetch
 from unmask.spec.machine import Operands
 from unmask.spec.state import MEMORIES, State
 from unmask.spec.vectors import WHOLE
-from unmask.tests.cosim.bench import Clocked, Mismatch, explore, options, read, replay
+from unmask.tests.cosim.bench import Clocked, Mismatch, bases, explore, options, read, replay
 from unmask.tests.cosim.read_jobs import Sizes
 
 KINDS = {"H_RED_SM": 0, "H_PREFETCH_V": 1, "H_LD_INT": 2, "H_LD_KEY": 3}
@@ -67,9 +67,13 @@ class Fetch:
 
 @dataclass(frozen=True)
 class Case:
-    """Reads, the memory's moods, and where it answers with errors."""
+    """Reads, the memory's moods, and where it answers with errors.
+
+    All addresses count from `base`, where the memory begins on the bus.
+    """
 
     fetches: tuple[Fetch, ...]
+    base: int
     bus: dict[str, int]
     stall: float
     faults: tuple[tuple[int, int, int], ...]  # first byte, end, RRESP
@@ -168,7 +172,9 @@ def cases(draw: st.DrawFn, sizes: Sizes) -> Case:
         first = near + draw(st.integers(0, 8))
         faults.append((first * beat, (first + draw(st.integers(1, 9))) * beat,
                        draw(st.sampled_from([2, 3]))))  # fmt: skip
-    return Case(found, draw(buses(sizes)), draw(st.sampled_from([0, 0, 0.2, 0.7])), tuple(faults))
+    base = draw(bases(sizes.address_bits, sizes.config.hbm_bytes))
+    stall = draw(st.sampled_from([0, 0, 0.2, 0.7]))
+    return Case(found, base, draw(buses(sizes)), stall, tuple(faults))
 
 
 def to_json(case: Case) -> dict[str, Any]:
@@ -178,6 +184,7 @@ def to_json(case: Case) -> dict[str, Any]:
 def from_json(case: dict[str, Any]) -> Case:
     return Case(
         tuple(Fetch(**fetch_) for fetch_ in case["fetches"]),
+        case["base"],
         case["bus"],
         case["stall"],
         tuple((a, b, c) for a, b, c in case["faults"]),
@@ -322,14 +329,14 @@ def settings_of(case: Case, sizes: Sizes, hold: int = 0) -> int:
     return packed(parts)
 
 
-def request_of(fetch_: Fetch, slot: int) -> int:
+def request_of(fetch_: Fetch, slot: int, base: int) -> int:
     """The bench's `request`."""
     layout = fetch_.layout
     return packed([
         (128, fetch_.bans), (32, fetch_.index), (1, fetch_.clear), (2, fetch_.state),
         (32, fetch_.to), (32, fetch_.pitch), (32, fetch_.rows), (32, fetch_.length),
-        (64, fetch_.base + fetch_.scale + fetch_.offset // layout.block),
-        (64, fetch_.base + fetch_.offset * layout.size),
+        (64, base + fetch_.base + fetch_.scale + fetch_.offset // layout.block),
+        (64, base + fetch_.base + fetch_.offset * layout.size),
         (3, fetch_.form), (2, KINDS[fetch_.mnemonic]), (2, slot),
     ])  # fmt: skip
 
@@ -366,6 +373,7 @@ class ReadBench(Clocked):
         dut, owed = self.dut, owed_by(case, self.sizes)
         dut.in_valid.value = 0
         dut.host_write.value = 0
+        dut.base.value = case.base
         dut.settings.value = settings_of(case, self.sizes)
         if not self.loaded:
             dut.rst.value = 1
@@ -383,7 +391,7 @@ class ReadBench(Clocked):
             number = numbers.get(cycle)
             dut.in_valid.value = int(number is not None)
             if number is not None:
-                dut.request.value = request_of(case.fetches[number], number % 4)
+                dut.request.value = request_of(case.fetches[number], number % 4, case.base)
             await self.settle()
             watch.look(cycle)
             await self.edge()
@@ -519,7 +527,7 @@ class Watch:
         """The first transfer that fails says so; a later one may, with a beat of its own."""
         failing = self.owed[number].failing
         beat = self.sizes.beat_bits // 8
-        said = int(address, 2) // beat if fault == "1" else None
+        said = (int(address, 2) - self.case.base) // beat if fault == "1" else None
         if number == self.first_failure:
             right = said == failing[0]
         else:

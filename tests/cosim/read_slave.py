@@ -50,6 +50,7 @@ class SlaveBench(ReadBench):
         """
         dut, owed = self.dut, owed_by(case, self.sizes)
         dut.in_valid.value = 0
+        dut.base.value = case.base
         dut.rst.value = 1
         await self.step()
         await self.step()
@@ -65,7 +66,7 @@ class SlaveBench(ReadBench):
             issues = issued < len(owed) and cycle >= reached and under_way < QUEUED_READS
             dut.in_valid.value = int(issues)
             if issues:
-                dut.request.value = request_of(case.fetches[issued], issued % 4)
+                dut.request.value = request_of(case.fetches[issued], issued % 4, case.base)
                 reached = cycle + case.fetches[issued].delay
                 issued += 1
             await self.settle()

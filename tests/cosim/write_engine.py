@@ -25,9 +25,10 @@ from unmask.spec.instructions.memory import LAYOUTS
 from unmask.spec.machine import Machine
 from unmask.spec.state import Config
 from unmask.spec.vectors import WHOLE
-from unmask.tests.cosim.bench import Clocked, Mismatch, explore, options, read, replay
+from unmask.tests.cosim.bench import Clocked, Mismatch, bases, explore, options, read, replay
 
 HANG = 20_000  # cycles
+ADDRESS_BITS = 64
 KINDS = {"H_STORE_V": 1, "H_ST_INT": 2, "H_ST_KEY": 3}
 PROGRAM = {
     "H_STORE_V": "H_STORE_V gp1, gp2, a1, 1, 0",
@@ -57,6 +58,7 @@ class Case:
     """A memory, its moods, and stores.
 
     Attributes:
+        base: where the memory begins on the bus; all other addresses count from there.
         bus: fields of `Bus` beside those that the engine is built with.
         stall: share of cycles in which a beat is held back.
         hold: of 65,536 cycles, in how many addresses are refused; the model knows none.
@@ -65,6 +67,7 @@ class Case:
         stores: at least one.
     """
 
+    base: int
     bus: dict[str, int]
     stall: float
     hold: int
@@ -147,6 +150,7 @@ def cases(draw: st.DrawFn, config: Config, bus: dict[str, int]) -> Case:
             length = draw(st.integers(1, 8))
             faults.append((first * beat, min(first + length, total) * beat, code))
     return Case(
+        draw(bases(ADDRESS_BITS, config.hbm_bytes)),
         moods,
         draw(st.sampled_from([0, 0, 0.2, 0.7])),
         draw(st.sampled_from([0, 0, 0, 30_000])),
@@ -243,6 +247,7 @@ class WriteBench(Clocked):
         bus = self._bus(case)
         held = contents(config, case.seed)
         self._settings(case, bus)
+        dut.base.value = case.base
         dut.seed.value = case.seed
         dut.fill.value = 1
         dut.rst.value = 1
@@ -263,7 +268,7 @@ class WriteBench(Clocked):
                 if any(f <= beat < end for beat in beats for f, end, _ in case.faults)
             ]  # fmt: skip
             owed = time.write(transfer, issue) + 1
-            self._request(store, transfer)
+            self._request(store, transfer, case.base)
             await self.step()
             dut.in_valid.value = 0
             for _ in range(HANG):
@@ -304,20 +309,20 @@ class WriteBench(Clocked):
         for name, value in values.items():
             getattr(dut, f"set_{name}").value = value
 
-    def _drive(self, store: Store, transfer: Transfer) -> None:
+    def _drive(self, store: Store, transfer: Transfer, base: int) -> None:
         first = transfer.pieces[0]
         values = {
-            "kind": KINDS[store.mnemonic], "format": store.format, "first": first.first,
-            "scale": first.scale, "length": store.length, "rows": store.rows,
+            "kind": KINDS[store.mnemonic], "format": store.format, "first": base + first.first,
+            "scale": base + first.scale, "length": store.length, "rows": store.rows,
             "pitch": store.pitch, "from": store.place,
         }  # fmt: skip
         for name, value in values.items():
             getattr(self.dut, f"in_{name}").value = value
         self.dut.in_valid.value = 1
 
-    def _request(self, store: Store, transfer: Transfer) -> None:
+    def _request(self, store: Store, transfer: Transfer, base: int) -> None:
         dut = self.dut
-        self._drive(store, transfer)
+        self._drive(store, transfer, base)
         touched = [
             edge
             for p in transfer.pieces
@@ -334,8 +339,9 @@ class WriteBench(Clocked):
         fault = read(dut.out_fault)
         if fault != bool(failing):
             raise Mismatch(f"store {number}: out_fault is {fault}; {len(failing)} bursts fail")
-        if failing and (got := read(dut.out_fault_address)) != min(failing):
-            raise Mismatch(f"store {number}: fault at {got:#x}, expected {min(failing):#x}")
+        if failing and (got := read(dut.out_fault_address)) != case.base + min(failing):
+            owed = case.base + min(failing)
+            raise Mismatch(f"store {number}: fault at {got:#x}, expected {owed:#x}")
         extra = self.config.channels + 1 if failing else 0
         if not case.hold and late != extra:
             raise Mismatch(

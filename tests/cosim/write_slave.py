@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import logging
 import warnings
+from dataclasses import replace
 from typing import Any
 
 import cocotb
@@ -45,6 +46,7 @@ class SlaveBench(WriteBench):
         """
         dut, config = self.dut, self.config
         held = contents(config, case.seed)
+        dut.base.value = case.base
         dut.seed.value = case.seed
         dut.fill.value = 1
         dut.rst.value = 1
@@ -60,7 +62,7 @@ class SlaveBench(WriteBench):
             channel.set_pause_generator(itertools.cycle(pattern))
         spec = Stores(config, held, case)
         for number, store in enumerate(case.stores):
-            self._drive(store, spec.run(store))
+            self._drive(store, spec.run(store), case.base)
             await self.step()
             dut.in_valid.value = 0
             for _ in range(HANG):
@@ -95,4 +97,4 @@ async def stores_reach_a_foreign_slave(dut: Any) -> None:
 
 
 def _without_faults(case: Case) -> Case:
-    return Case(case.bus, case.stall, case.hold, case.seed, (), case.stores)
+    return replace(case, faults=())

@@ -34,7 +34,8 @@ module axi_memory #(
     input  wire [63:0]                     set_window_end,
     input  wire [127:0]                    set_fault_first,  // two ranges of bytes, in whole beats,
     input  wire [127:0]                    set_fault_end,    // that answer with an error
-    input  wire [3:0]                      set_fault_code,   // RRESP and BRESP of each
+    input  wire [3:0]                      set_fault_code,   // RRESP and BRESP of each; of all
+                                                             // others OKAY or EXOKAY
     input  wire [15:0]                     set_hold,         // of 65536 cycles, so many refuse addresses
 
     // The store, a beat a cycle; reads show at once

@@ -20,6 +20,8 @@ module read_bench #(
     input  wire                 clk,
     input  wire                 rst,
 
+    // Where the memory begins on the bus: its own addresses count from there
+    input  wire [63:0]          base,
     // axi_memory's settings, last port lowest
     input  wire [1103:0]        settings,
     input  wire                 host_write,
@@ -66,6 +68,7 @@ module read_bench #(
 
     wire [16*VLEN-1:0] vector_data_high;   // the same as below
     wire [64*CHANNELS-1:0] araddr;
+    wire [64*CHANNELS-1:0] place;          // the same, from the memory's beginning
     wire [8*CHANNELS-1:0] arlen;
     wire [3*CHANNELS-1:0] arsize;
     wire [2*CHANNELS-1:0] arburst;
@@ -125,9 +128,17 @@ module read_bench #(
     );
 
 
+    // An address below the base or a bit too short comes out of all memories.
+    genvar c;
+    generate
+        for (c = 0; c < CHANNELS; c = c + 1) begin : places
+            assign place[64*c +: 64] = araddr[64*c +: 64] - base / CHANNELS;
+        end
+    endgenerate
+
 `ifdef SLAVE
     assign m_axi_arid = 1'b0;
-    assign m_axi_araddr = araddr;
+    assign m_axi_araddr = place;
     assign m_axi_arlen = arlen;
     assign m_axi_arsize = arsize;
     assign m_axi_arburst = arburst;
@@ -155,7 +166,7 @@ module read_bench #(
         .set_fault_code(settings[931:928]), .set_hold(settings[947:932]),
         .host_write(host_write), .host_address(host_address), .host_wdata(host_wdata),
         .host_rdata(),
-        .s_axi_araddr(araddr), .s_axi_arlen(arlen), .s_axi_arsize(arsize),
+        .s_axi_araddr(place), .s_axi_arlen(arlen), .s_axi_arsize(arsize),
         .s_axi_arburst(arburst), .s_axi_arvalid(arvalid), .s_axi_arready(arready),
         .s_axi_rdata(rdata), .s_axi_rresp(rresp), .s_axi_rlast(rlast), .s_axi_rvalid(rvalid),
         .s_axi_rready(rready),

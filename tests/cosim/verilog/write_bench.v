@@ -16,6 +16,9 @@ module write_bench #(
     input  wire                 clk,
     input  wire                 rst,
 
+    // Where the memory begins on the bus: its own addresses count from there
+    input  wire [63:0]          base,
+
     input  wire                 in_valid,
     input  wire [1:0]           in_kind,
     input  wire [2:0]           in_format,
@@ -105,6 +108,7 @@ module write_bench #(
     );
 
     wire [64*CHANNELS-1:0] awaddr;
+    wire [64*CHANNELS-1:0] place;          // the same, from the memory's beginning
     wire [8*CHANNELS-1:0] awlen;
     wire [3*CHANNELS-1:0] awsize;
     wire [2*CHANNELS-1:0] awburst;
@@ -138,9 +142,17 @@ module write_bench #(
         .m_axi_bresp(bresp), .m_axi_bvalid(bvalid), .m_axi_bready(bready)
     );
 
+    // An address below the base or a bit too short comes out of all memories.
+    genvar c;
+    generate
+        for (c = 0; c < CHANNELS; c = c + 1) begin : places
+            assign place[64*c +: 64] = awaddr[64*c +: 64] - base / CHANNELS;
+        end
+    endgenerate
+
 `ifdef SLAVE
     assign m_axi_awid = 1'b0;
-    assign m_axi_awaddr = awaddr;
+    assign m_axi_awaddr = place;
     assign m_axi_awlen = awlen;
     assign m_axi_awsize = awsize;
     assign m_axi_awburst = awburst;
@@ -168,7 +180,7 @@ module write_bench #(
         .s_axi_arsize({3*CHANNELS{1'b0}}), .s_axi_arburst({2*CHANNELS{1'b0}}),
         .s_axi_arvalid({CHANNELS{1'b0}}), .s_axi_rready({CHANNELS{1'b0}}),
         .s_axi_arready(), .s_axi_rdata(), .s_axi_rresp(), .s_axi_rlast(), .s_axi_rvalid(),
-        .s_axi_awaddr(awaddr), .s_axi_awlen(awlen), .s_axi_awsize(awsize),
+        .s_axi_awaddr(place), .s_axi_awlen(awlen), .s_axi_awsize(awsize),
         .s_axi_awburst(awburst), .s_axi_awvalid(awvalid), .s_axi_awready(awready),
         .s_axi_wdata(wdata), .s_axi_wstrb(wstrb), .s_axi_wlast(wlast), .s_axi_wvalid(wvalid),
         .s_axi_wready(wready),
