@@ -29,7 +29,7 @@ from unmask.tests.cosim.jobs import bus_side
 from unmask.tests.strategies import Bits as Choices
 from unmask.tests.strategies import Case, bus_of, load_case, refused
 
-TRIES = 1500  # programs of a row at most; of runs twice as many
+TRIES = 8000  # programs of a row at most; of runs twice as many
 FLOATS = (0x0000, 0x0001, 0x3F80, NEG_INF, 0x7FC1, 0xC040)
 SLOW = (25, 0, 2, 1, 1, 0, 0, 0, 64)  # the memory where an instruction is to wait
 FILL = """
