@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-ENVIRONMENT = "UNMASK_COSIM"  # JSON: the options of a run, see `runner.Job`
+ENVIRONMENT = "UNMASK_COSIM"  # a file, JSON: the options of a run, see `runner.Job`
 
 
 class Mismatch(AssertionError):
@@ -28,7 +28,8 @@ class Mismatch(AssertionError):
 
 def options() -> dict[str, Any]:
     """The options of this run."""
-    found: dict[str, Any] = json.loads(os.environ[ENVIRONMENT])
+    text = Path(os.environ[ENVIRONMENT]).read_text(encoding="utf-8")
+    found: dict[str, Any] = json.loads(text)
     return found
 
 

@@ -114,10 +114,11 @@ SLOW = (40, 0, 1, 1, 1, 0, 0, 0, 64)  # a memory that keeps a program waiting
 READS = """
     S_ADDI_INT gp1, gp0, {two_rows}
     S_ADDI_INT gp2, gp0, {vlen}
+    S_ADDI_INT gp3, gp0, {four_rows}
     C_SET_CSR VL, gp0, {two_rows}
     H_PREFETCH_V gp0, gp0, a0, 0, 0
     H_PREFETCH_V gp1, gp0, a0, 0, 0
-    H_PREFETCH_V gp0, gp2, a0, 0, 0
+    H_PREFETCH_V gp3, gp2, a0, 0, 0
 """
 
 # Text of a program, and whether the memory is slow, when the host halts it, whether reads fail.
@@ -132,7 +133,7 @@ ENDS: dict[str, tuple[str, bool, int | None, bool]] = {
         12,
         True,
     ),
-    "a halt before a loop that has no end": (
+    "a halt in a loop that has no end": (
         f"H_PREFETCH_V gp0, gp0, a0, 0, 0\n C_LOOP_START gp1, 0\n{READS}",
         True,
         1,
@@ -149,6 +150,7 @@ def cases(config: Config) -> list[Case]:
         "last_int": config.int_words - 1,
         "top_row": 0x1000 - config.vlen,
         "two_rows": 2 * config.vlen,
+        "four_rows": 4 * config.vlen,
     }
     found: list[Case] = []
     for noise in (False, True):

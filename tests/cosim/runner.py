@@ -154,6 +154,9 @@ def simulate(job: Job, folder: Path | None = None) -> Outcome:
         "result": str(result),
         **job.options,
     }
+    # In a file: the environment has no room for a replay of many cases.
+    given = folder / "options.json"
+    given.write_text(json.dumps(option), encoding="utf-8")
     watchdog = threading.Timer(job.limit_s, _kill_children)
     watchdog.start()
     try:
@@ -168,7 +171,7 @@ def simulate(job: Job, folder: Path | None = None) -> Outcome:
             log_file=folder / "run.log",
             # No assertion rewriting: it loads pytest, and costs hypothesis a warning per draw.
             extra_env={
-                ENVIRONMENT: json.dumps(option),
+                ENVIRONMENT: str(given),
                 "COCOTB_REWRITE_ASSERTION_FILES": "",
             },
             timescale=("1ns", "1ps"),

@@ -150,6 +150,31 @@ BUGS = (
         ("proof wiring",),
     ),
     Bug(
+        "halt-hides-failure",
+        "a run that the host halts ends as halted although a transfer of it failed",
+        "frontend/unmask_control.v",
+        "drained & halt_reg & ~fault",
+        "drained & halt_reg",
+        ("core",),
+    ),
+    Bug(
+        "read-while-busy",
+        "a read of the host's disturbs the memory's ports under a running program",
+        "unmask_core.v",
+        "wire [4:0] host_reads = host_write ? 5'd0 : host_bank;",
+        "wire [4:0] host_reads = host_write | ~host_valid ? 5'd0\n"
+        "        : host_inside & (5'd1 << host_select);",
+        ("core",),
+    ),
+    Bug(
+        "memory-repeats",
+        "the host reaches key SRAM at addresses behind its end too",
+        "unmask_core.v",
+        "{host_address >> KEY_BITS == 32'd0,",
+        "{~host_address[31],",
+        ("core",),
+    ),
+    Bug(
         "window-moves",
         "the host can move the window of HBM under a running program",
         "frontend/unmask_host.v",

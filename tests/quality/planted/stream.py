@@ -38,6 +38,14 @@ BUGS = (
         ("read 1x64",),
     ),
     Bug(
+        "fault-left-over",
+        "a beat that fails as an older failure is cleared is kept as that one: of the next program",
+        "stream/unmask_read_channel.v",
+        "(~fault_reg | clear | lower)",
+        "(~fault_reg | lower)",
+        ("core",),
+    ),
+    Bug(
         "tie-away-from-zero",
         "an element half way between two MX codes goes to the greater one",
         "stream/unmask_quantise.v",
