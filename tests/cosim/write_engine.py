@@ -52,6 +52,17 @@ class Store:
     pitch: int  # STRIDE
     delay: int
 
+    @property
+    def first(self) -> int:
+        """Byte of the first element."""
+        size = LAYOUTS[self.format].size if self.mnemonic == "H_STORE_V" else 4
+        return self.base + self.offset * size
+
+    @property
+    def first_scale(self) -> int:
+        """Byte of its scale; of what has none, somewhere."""
+        return self.base + self.scale + self.offset // LAYOUTS[self.format].block
+
 
 @dataclass(frozen=True)
 class Case:
@@ -82,10 +93,14 @@ def config_of(option: dict[str, Any]) -> Config:
 
 
 @st.composite
-def stores(draw: st.DrawFn, config: Config) -> Store:
-    """One that does not trap: everything lies inside, rows begin on blocks."""
+def stores(draw: st.DrawFn, config: Config, scaled: bool = False) -> Store:
+    """One that does not trap: everything lies inside, rows begin on blocks.
+
+    With `scaled`, one that writes scales too.
+    """
     size_of = config.hbm_bytes
-    mnemonic = draw(st.sampled_from(["H_STORE_V"] * 6 + ["H_ST_INT", "H_ST_KEY"]))
+    words = [] if scaled else ["H_ST_INT", "H_ST_KEY"]
+    mnemonic = draw(st.sampled_from(["H_STORE_V"] * 6 + words))
     delay = draw(st.sampled_from([0, 0, 1, 7]))
     if mnemonic != "H_STORE_V":
         depth = config.elements("int" if mnemonic == "H_ST_INT" else "key")
@@ -93,7 +108,8 @@ def stores(draw: st.DrawFn, config: Config) -> Store:
         place = draw(st.integers(0, depth - length))
         base, offset = _split(draw, size_of - 4 * length, 4, 4)
         return Store(mnemonic, 0, place, base, offset // 4, 0, length, 1, 0, delay)
-    form = draw(st.sampled_from(list(FORMATS.values())))
+    forms = [x for x in FORMATS.values() if LAYOUTS[x].element is not None or not scaled]
+    form = draw(st.sampled_from(forms))
     layout, vlen = LAYOUTS[form], config.vlen
     block, size = layout.block, layout.size
     # So many elements fit SRAM and a fraction of HBM.
@@ -114,8 +130,14 @@ def stores(draw: st.DrawFn, config: Config) -> Store:
     base, offset = _split(draw, size_of // 2 - elements, size, block * size)
     scale = 0
     if layout.element is not None:  # behind base + offset / block, up to the end
-        used = base + offset // block + ((rows - 1) * pitch + length) // block
-        scale = draw(st.integers(size_of // 2 - min(base, 40), size_of - used))
+        scales = ((rows - 1) * pitch + length) // block
+        if draw(st.booleans()):
+            used = base + offset // block + scales
+            scale = draw(st.integers(size_of // 2 - min(base, 40), size_of - used))
+        else:  # the elements in the upper half, the scales below them
+            base, offset = base % block, offset + size_of // 2
+            used = base + offset // block + scales
+            scale = draw(st.integers(0, size_of // 2 - used))
     return Store(mnemonic, form, place, base, offset // size, scale, length, rows, pitch, delay)
 
 
@@ -141,23 +163,34 @@ def cases(draw: st.DrawFn, config: Config, bus: dict[str, int]) -> Case:
         "refresh_shift": draw(st.sampled_from([0, 11])) if period > 1 else 0,
         "seed": draw(st.integers(0, 5)),
     }
-    faults: list[tuple[int, int, int]] = []
-    if draw(st.sampled_from([False, False, False, True])):
-        beat = config.beat_bytes
-        total = config.hbm_bytes // beat
-        for code in (2, 3):
-            first = draw(st.integers(0, total - 1))
-            length = draw(st.integers(1, 8))
-            faults.append((first * beat, min(first + length, total) * beat, code))
+    found = tuple(draw(st.lists(stores(config), min_size=1, max_size=3)))
+    faults: tuple[tuple[int, int, int], ...] = ()
+    kind = draw(st.sampled_from(["none", "none", "none", "anywhere", "regions"]))
+    if kind == "anywhere":
+        total = config.hbm_bytes // config.beat_bytes
+        faults = tuple(draw(_faults(config, draw(st.integers(0, total - 1)), x)) for x in (2, 3))
+    elif kind == "regions":  # so the burst that a channel is answered first may be the higher one
+        found = (draw(stores(config, scaled=True)), *found[1:])
+        firsts = (found[0].first, found[0].first_scale)
+        faults = tuple(draw(_faults(config, first // config.beat_bytes, code))
+                       for first, code in zip(firsts, (2, 3), strict=True))  # fmt: skip
     return Case(
         draw(bases(ADDRESS_BITS, config.hbm_bytes)),
         moods,
         draw(st.sampled_from([0, 0, 0.2, 0.7])),
         draw(st.sampled_from([0, 0, 0, 30_000])),
         draw(st.integers(0, 1 << 16)),
-        tuple(faults),
-        tuple(draw(st.lists(stores(config), min_size=1, max_size=3))),
+        faults,
+        found,
     )
+
+
+@st.composite
+def _faults(draw: st.DrawFn, config: Config, first: int, code: int) -> tuple[int, int, int]:
+    """Up to eight beats that answer with an error, numbered from `first` on."""
+    beat = config.beat_bytes
+    total = config.hbm_bytes // beat
+    return first * beat, min(first + draw(st.integers(1, 8)), total) * beat, code
 
 
 def _mixed(number: NDArray[np.uint32], salt: int) -> NDArray[np.uint32]:
