@@ -335,7 +335,7 @@ def _equal_functions(gold: Design, gate: Design, bits: int) -> Equivalence:
             "opt_clean",
             "miter -equiv -flatten gold gate miter",
             "hierarchy -top miter",
-            "select -assert-none t:$*ff*",
+            "select -assert-none t:$*ff* t:$*latch* t:$*mem*",
             "techmap",
             "abc -script +strash;ifraig",
             "sat -show-inputs -show-outputs -prove trigger 0 miter",
