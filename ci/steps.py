@@ -73,22 +73,34 @@ SEQUENCED_LINT = (2, 8, 64, 2048)
 SEQUENCED_NETLIST_EXAMPLES = 25
 # Write engine and host interface: (unit, simulator, examples); each takes tens of transfers.
 STREAM_COSIM = (
-    ("write 1x64", "icarus", 25),
-    ("write 1x512", "icarus", 15),
-    ("write 2x64", "icarus", 20),
+    ("write 1x64", "icarus", 50),
+    ("write 1x512", "icarus", 30),
+    ("write 2x64", "icarus", 40),
     ("write 32x64", "icarus", 6),
+    ("write 2x256", "icarus", 30),
+    ("write 1x1024", "icarus", 30),
     ("write 4x128", "verilator", 100),
     ("host", "icarus", 40),
-    ("read 1x64", "icarus", 30),
-    ("read 1x512", "icarus", 15),
-    ("read 2x64", "icarus", 25),
+    ("read 1x64", "icarus", 80),
+    ("read 1x512", "icarus", 60),
+    ("read 2x64", "icarus", 40),
+    ("read 2x256", "icarus", 60),
+    ("read 1x1024", "icarus", 60),
     ("read 32x64", "icarus", 5),
     ("read 4x128", "verilator", 150),
 )
 STREAM_LINT = (
-    ("write 1x64", "write 4x128", "write 32x64", "write 2x64"),
+    ("write 1x64", "write 4x128", "write 32x64", "write 2x64", "write 2x256", "write 1x1024"),
     ("host",),
-    ("read 1x64", "read 1x512", "read 2x64", "read 4x128", "read 32x64"),
+    (
+        "read 1x64",
+        "read 1x512",
+        "read 2x64",
+        "read 4x128",
+        "read 32x64",
+        "read 2x256",
+        "read 1x1024",
+    ),
 )
 READ_NETLIST = "read netlist"  # its parts are proven equal, not the whole: that takes minutes
 STREAM_NETLISTS = ("write netlist", "host", READ_NETLIST)

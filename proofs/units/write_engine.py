@@ -244,10 +244,10 @@ def beats(files: Files) -> Iterator[Obligation]:
     region; a channel takes part exactly if the region touches its beat; a burst begins at the
     region's first beat of the channel and at multiples of BURST; its length reaches to the region's
     last beat of the channel or the next multiple, whichever comes first; and a beat is marked last
-    exactly if it is there. Channels of 8 bytes: 1 with bursts of 16, 2 and 4 with bursts of 2; the
-    strobes of 1 and 2.
+    exactly if it is there. Channels of 8 bytes: 1 with bursts of 16 and 32, 2 and 4 with bursts of
+    2; the strobes of 1 and 2.
     """
-    for channels, burst in ((1, 16), (2, 2), (4, 2)):
+    for channels, burst in ((1, 16), (1, 32), (2, 2), (4, 2)):
         stripe = 8 * channels
         sizes = {"CHANNELS": channels, "BEAT": 8, "BURST": burst, "SPAN": SPAN}
         module = _load(BEATS, (), sizes, files)

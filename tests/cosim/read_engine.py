@@ -3,7 +3,7 @@ fetches, when against the model, cycle by cycle."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -61,6 +61,18 @@ class Fetch:
     bans: int
 
     @property
+    def first(self) -> int:
+        """Byte of the first element."""
+        return self.base + self.offset * self.layout.size
+
+    @property
+    def edges(self) -> list[int]:
+        """Where its elements begin, and its scales."""
+        if self.layout.element is None:
+            return [self.first]
+        return [self.first, self.base + self.scale + self.offset // self.layout.block]
+
+    @property
     def layout(self) -> Layout:
         return Layout(WORD) if KINDS[self.mnemonic] >= 2 else LAYOUTS[self.form]
 
@@ -110,8 +122,8 @@ def buses(draw: st.DrawFn, sizes: Sizes) -> dict[str, int]:
 
 
 @st.composite
-def fetches(draw: st.DrawFn, sizes: Sizes) -> Fetch:
-    """One that traps on nothing."""
+def fetches(draw: st.DrawFn, sizes: Sizes, stripes: int = 0) -> Fetch:
+    """One that traps on nothing; its rows of at least so many stripes, where they fit."""
     config = sizes.config
     mnemonic = draw(st.sampled_from(["H_RED_SM", "H_RED_SM", "H_PREFETCH_V", *KINDS]))
     words, rows, pitch = KINDS[mnemonic] >= 2, 1, 0
@@ -124,7 +136,7 @@ def fetches(draw: st.DrawFn, sizes: Sizes) -> Fetch:
     stripe = config.channels * config.beat_bytes // layout.size
     few = st.integers(1, 2 * stripe) | st.integers(1, 3 * config.vlen)
     length = draw(st.integers(1, 30) | few | st.integers(1, 40 * stripe))
-    length = min(length, most)
+    length = min(max(length, stripes * stripe), most)
     to = 0
     if mnemonic == "H_PREFETCH_V":
         depth, vlen = config.elements("vector"), config.vlen
@@ -163,18 +175,55 @@ def fetches(draw: st.DrawFn, sizes: Sizes) -> Fetch:
 @st.composite
 def cases(draw: st.DrawFn, sizes: Sizes) -> Case:
     found = tuple(draw(st.lists(fetches(sizes), min_size=1, max_size=6)))
-    beat, faults = sizes.beat_bits // 8, []
-    for _ in range(draw(st.sampled_from([0, 0, 0, 1, 2]))):
-        one = draw(st.sampled_from(found))
-        near = (one.base + one.offset * one.layout.size) // beat
-        if draw(st.booleans()) and one.layout.element is not None:
-            near = (one.base + one.scale + one.offset // one.layout.block) // beat
-        first = near + draw(st.integers(0, 8))
-        faults.append((first * beat, (first + draw(st.integers(1, 9))) * beat,
-                       draw(st.sampled_from([2, 3]))))  # fmt: skip
+    kind = draw(st.sampled_from(["none", "none", "one", "two", "neighbours"]))
+    if kind == "neighbours":
+        found, faults = draw(neighbours(sizes))
+    else:
+        edges: list[int] = []
+        if kind == "one":
+            edges = [draw(st.sampled_from(draw(st.sampled_from(found)).edges))]
+        elif kind == "two":  # of one read, whose scales come before its elements
+            edges = draw(st.sampled_from([x for x in found if len(x.edges) == 2] or found)).edges
+        faults = tuple(draw(faults_at(sizes, edge)) for edge in edges)
     base = draw(bases(sizes.address_bits, sizes.config.hbm_bytes))
     stall = draw(st.sampled_from([0, 0, 0.2, 0.7]))
-    return Case(found, base, draw(buses(sizes)), stall, tuple(faults))
+    bus = draw(buses(sizes))
+    if kind == "neighbours":  # fast: the lanes lag behind, the younger's beats come meanwhile
+        stall, bus = 0, bus | {"jitter": 0, "cycles": 1, "beats": 1, "refresh_cycles": 0,
+                               "outstanding": min(sizes.outstanding, 16)}  # fmt: skip
+    return Case(found, base, bus, stall, faults)
+
+
+@st.composite
+def faults_at(draw: st.DrawFn, sizes: Sizes, edge: int) -> tuple[int, int, int]:
+    """Beats that fail, at or behind one."""
+    beat = sizes.beat_bits // 8
+    first = edge // beat + draw(st.just(0) | st.integers(0, 8))
+    code = draw(st.sampled_from([2, 3]))
+    return first * beat, (first + draw(st.integers(1, 9))) * beat, code
+
+
+@st.composite
+def neighbours(
+    draw: st.DrawFn, sizes: Sizes
+) -> tuple[tuple[Fetch, ...], tuple[tuple[int, int, int], ...]]:
+    """Two reads, back to back: the last beats of the older fail, and the first of the younger.
+
+    A channel keeps one failed beat: the younger's come while the older's is kept. It may be higher,
+    or, more often, lower, and must not take its place either.
+    """
+    above = draw(st.sampled_from([0, 1, 1, 1])) * sizes.config.hbm_bytes // 4
+    older = draw(fetches(sizes, stripes=draw(st.integers(4, 20))))
+    older = replace(older, base=older.base + above, delay=1, rows=1, pitch=0)
+    younger = replace(draw(fetches(sizes)), rows=1, pitch=0)
+    stripe = sizes.channels * sizes.beat_bits // 8
+    last = (older.first + older.length * older.layout.size - 1) // stripe
+    begin = draw(st.sampled_from(younger.edges)) // stripe
+    width = draw(st.integers(1, 3))
+    return (older, younger), (
+        (last * stripe, (last + 1) * stripe, 2),
+        (begin * stripe, (begin + width) * stripe, 3),
+    )
 
 
 def to_json(case: Case) -> dict[str, Any]:

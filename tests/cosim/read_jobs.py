@@ -60,6 +60,8 @@ SIZES = {
     "1x512": _sizes(8, 1, 512, words=256),
     "2x64": _sizes(32, 2, 64, burst=2, outstanding=1, fifo=1, words=512),
     "4x128": _sizes(64, 4, 128, burst=32, fifo=3),
+    "2x256": _sizes(16, 2, 256, burst=32, words=512),
+    "1x1024": _sizes(4, 1, 1024, burst=32, words=128),
     "32x64": _sizes(64, 32, 64, fifo=4, words=4096),
     # Small enough to be synthesised, and for its netlist to be proven equal.
     "netlist": _sizes(4, 1, 64, vector_rows=4, int_words=16, key_words=16, burst=4, outstanding=2,

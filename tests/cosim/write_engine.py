@@ -117,7 +117,8 @@ def stores(draw: st.DrawFn, config: Config, scaled: bool = False) -> Store:
     rows = draw(st.sampled_from([1, 1, 2, 3, 5]))
     row_most = max(most // rows // max(vlen, block), 1) * max(vlen, block)
     few = draw(st.integers(1, max(row_most // block, 1)))
-    length = block * (min(few, 3) if draw(st.booleans()) else few)
+    short = min(few, 3)
+    length = block * draw(st.sampled_from([short, short, few, few, row_most // block]))
     while rows > 1 and -(-length // vlen) * rows > config.vector_rows:
         rows -= 1
     padded = -(-length // vlen)

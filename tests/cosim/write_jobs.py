@@ -48,6 +48,14 @@ SETUPS: dict[str, tuple[Config, dict[str, int]]] = {
         Config(vlen=4, vector_rows=128, hbm_bytes=8192, channels=32, beat_bytes=8, **_SIZES),
         {**_BUILT, "BURST": 2, "FIFO": 2},
     ),
+    "2x256": (  # regions of more than one burst, though it be the longest
+        Config(vlen=32, vector_rows=64, hbm_bytes=16384, channels=2, beat_bytes=32, **_SIZES),
+        {**_BUILT, "BURST": 32},
+    ),
+    "1x1024": (  # likewise; a burst is 4 KiB
+        Config(vlen=8, vector_rows=512, hbm_bytes=32768, channels=1, beat_bytes=128, **_SIZES),
+        {**_BUILT, "BURST": 32, "FIFO": 5},
+    ),
     # Small enough to be synthesised, and for its netlist to be proven equal. FIFO + OUTSTANDING is
     # a power of two: a ring has no place that induction could think of and the design never is in.
     "netlist": (
