@@ -85,4 +85,12 @@ BUGS = (
         "row_reg[8*place +: 8]",
         ("write 1x64",),
     ),
+    Bug(
+        "first-fault-of-a-channel",
+        "of a channel's bursts that failed the first that was answered is reported, not the lowest",
+        "stream/unmask_write_channel.v",
+        "if (~fault_reg | oldest_row < fault_row_reg)",
+        "if (~fault_reg)",
+        ("write 1x64",),
+    ),
 )
