@@ -111,6 +111,11 @@ class View:
             raise UsageError(f"module {self.module.top} has no port or register {name}")
         return self.apply(self.module.signals[name])
 
+    def register(self, name: str, width: int) -> Any:
+        """A register's value; of one that was optimised away, as nothing depends on it, any."""
+        known = name in self.module.signals
+        return self[name] if known else z3.BitVec(f"lost {name}", width)
+
     def next(self) -> State:
         """The state after this cycle's clock edge."""
         if not self.module.following:

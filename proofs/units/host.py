@@ -151,21 +151,24 @@ def serves(files: Files) -> Iterator[Obligation]:
         # What is read: of a pair whose low half was read just before, that moment's high half.
         shown = _values(free, words, beat_bits)
         kept = z3.And(
-            free["high_valid_reg"] == 1,
+            free.register("high_valid_reg", 1) == 1,
             z3.Extract(31, 8, address) == 0,
-            z3.Extract(7, 2, address) == free["high_place_reg"],
+            z3.Extract(7, 2, address) == free.register("high_place_reg", 6),
         )
         for at, value in shown.items():
-            goal = after["s_axi_rdata"] == z3.If(kept, free["high_reg"], value)
+            goal = after["s_axi_rdata"] == z3.If(kept, free.register("high_reg", 32), value)
             yield claim(f"value at {at:02x}", goal, asked, address == at)
         low = z3.And(asked, z3.Or(*(address == at for at in PAIRS)))
-        kept_after = z3.If(asked, low, free["high_valid_reg"] == 1)
-        yield claim("high half kept", (after["high_valid_reg"] == 1) == kept_after)
-        same = z3.And(*(after[x] == free[x] for x in ("high_reg", "high_place_reg")))
+        kept_after = z3.If(asked, low, free.register("high_valid_reg", 1) == 1)
+        yield claim("high half kept", (after.register("high_valid_reg", 1) == 1) == kept_after)
+        same = z3.And(
+            after.register("high_reg", 32) == free.register("high_reg", 32),
+            after.register("high_place_reg", 6) == free.register("high_place_reg", 6),
+        )
         yield claim("high half stays", same, z3.Not(asked))
         for at in PAIRS:
-            place = after["high_place_reg"] == (at + 4) // 4
-            goal = z3.And(place, after["high_reg"] == shown[at + 4])
+            place = after.register("high_place_reg", 6) == (at + 4) // 4
+            goal = z3.And(place, after.register("high_reg", 32) == shown[at + 4])
             yield claim(f"high half of {at:02x}", goal, asked, address == at)
         yield from _in_time(module, state, size)
 

@@ -54,10 +54,7 @@ class Slot:
 
     def __getitem__(self, name: str) -> Any:
         """A register; one that does not matter to the module, so that it has none, is anything."""
-        register = f"slots[{self.number}].{name}_reg"
-        if register not in self.view.module.signals:
-            return z3.BitVec(f"lost {register}", WIDTHS.get(name, 1))
-        return self.view[register]
+        return self.view.register(f"slots[{self.number}].{name}_reg", WIDTHS.get(name, 1))
 
     def on(self, name: str) -> Any:
         """Whether a register of one bit is 1."""
