@@ -35,7 +35,7 @@ BUGS = (
         "vector/unmask_bf16_round.v",
         "(|aligned[2:0] | aligned[4])",
         "1'b1",
-        ("unit s_mul_fp", "proof unit.s_mul_fp.transactions"),
+        ("unit v_mul_vv", "proof unit.s_mul_fp.transactions"),
     ),
     Bug(
         "difference-of-equals-negative",
