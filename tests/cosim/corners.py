@@ -47,6 +47,12 @@ PROGRAMS = {
         S_ST_INT gp1, gp0, 0
         S_ST_FP f1, gp0, 1
         C_BREAK""",
+    "greater elements behind the end of a row do not compete": """
+        C_SET_CSR VL, gp0, 3
+        V_RED_MAX_IDX gp2, gp0, gp0, f1
+        V_RED_MAX f2, gp0
+        V_RED_SUM f3, gp0
+        C_BREAK""",
     "a vector that ends beyond 2**32": """
         S_LUI_INT gp1, 0xFFFFF
         S_ADDI_INT gp1, gp1, {top_row}
