@@ -401,7 +401,9 @@ def from_json(case: dict[str, Any]) -> Case:
 async def core_equals_model(dut: Any) -> None:
     """Drawn programs, or with the option `vocabulary` real rows, or the one case to replay."""
     option = options()
-    bench = CoreBench(dut, config_of(option), option["core"])
+    # A row is taken whole, in strips of a chunk too: a halt would leave it without a token.
+    most = 1 << 20 if "vocabulary" in option else MOST_INSTRUCTIONS
+    bench = CoreBench(dut, config_of(option), option["core"], most)
     bench.begin()
     if "cases" in option:
         await replay(option["cases"], bench.run, from_json)
@@ -473,7 +475,9 @@ async def real_rows(bench: CoreBench, option: dict[str, Any]) -> None:
             },
         )
         try:
-            await bench.run(case)
+            ran = await bench.run(case)
+            if ran.cause is not Trap.NONE:
+                raise Mismatch(f"{family} row: ended with {ran.cause}")
             token = bench.known["int"][0]
             if token != (wanted := int(argmax(row))):
                 raise Mismatch(f"{family} row: token {token}, torch.argmax says {wanted}")
