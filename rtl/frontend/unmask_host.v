@@ -224,12 +224,14 @@ module unmask_host #(
         write_address_held_reg <= ~rst & ~take_write & (write_address_held_reg | s_axi_awvalid);
         write_data_held_reg <= ~rst & ~take_write & (write_data_held_reg | s_axi_wvalid);
         read_address_held_reg <= ~rst & ~take_read & (read_address_held_reg | s_axi_arvalid);
-        if (s_axi_awready) write_address_reg <= s_axi_awaddr;
-        if (s_axi_wready) begin
-            write_data_reg <= s_axi_wdata;
-            write_strobe_reg <= s_axi_wstrb;
-        end
-        if (s_axi_arready) read_address_reg <= s_axi_araddr;
+        // From the reset on they are known: gates that combine them with `held` need not see that
+        // nothing is.
+        if (rst) write_address_reg <= 32'd0;
+        else if (s_axi_awready) write_address_reg <= s_axi_awaddr;
+        if (rst) {write_strobe_reg, write_data_reg} <= 36'd0;
+        else if (s_axi_wready) {write_strobe_reg, write_data_reg} <= {s_axi_wstrb, s_axi_wdata};
+        if (rst) read_address_reg <= 32'd0;
+        else if (s_axi_arready) read_address_reg <= s_axi_araddr;
         read_next_reg <= ~rst & ~take_read & (read_next_reg | take_write);
 
         if (rst) state_reg <= IDLE;

@@ -501,8 +501,12 @@ module bench_core #(
                 abandoned <= 1'b0;
             end
             LOAD: begin
-                if (place == 32'd0 & (flags[0] | abandoned)) rst <= 1'b1;
-                if (place < lines[SET_ENTRIES][31:0]) begin
+                // Nothing is loaded in the cycle of a reset: before it, nobody knows whether the core
+                // is busy.
+                if (place == 32'd0 & (flags[0] | abandoned) & ~rst) begin
+                    rst <= 1'b1;
+                    place <= 32'd0;
+                end else if (place < lines[SET_ENTRIES][31:0]) begin
                     host_valid <= line[DATA+32 +: 3] < 3'd5;
                     hbm_write <= line[DATA+32 +: 3] == 3'd5;
                     host_write <= 1'b1;
