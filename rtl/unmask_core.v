@@ -450,11 +450,15 @@ module unmask_core #(
         : row[ROW_S_SM_KEY] ? key_key
         : alu_rd;
 
-    wire f_result = (in_load & (row[ROW_S_LD_FP] | row[ROW_S_SM_MAX]))
+    // V_RED_SUM and V_RED_MAX of no elements make a NaN the quiet one, as they do of any.
+    wire reduced_nothing = issue_ok & (row[ROW_V_RED_SUM] | row[ROW_V_RED_MAX]) & ~some;
+    wire [15:0] quiet = f_other[14:0] > 15'h7f80 ? 16'h7fc0 : f_other;
+    wire f_result = reduced_nothing | (in_load & (row[ROW_S_LD_FP] | row[ROW_S_SM_MAX]))
         | (in_unit & (is_float | is_maximum | row[ROW_V_RED_SUM] | row[ROW_S_SM_CONF]));
     wire [2:0] f_address = row[ROW_V_RED_MAX_IDX] ? word[20:18] : word[8:6];
     wire f_write = retire & f_result & f_address != 3'd0;
-    wire [15:0] f_data = row[ROW_S_LD_FP] ? fp_rdata
+    wire [15:0] f_data = reduced_nothing ? quiet
+        : row[ROW_S_LD_FP] ? fp_rdata
         : row[ROW_S_SM_MAX] ? view_maximum
         : row[ROW_V_RED_SUM] ? sum_code
         : row[ROW_V_RED_MAX] ? best_maximum

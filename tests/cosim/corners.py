@@ -15,6 +15,20 @@ from unmask.spec.assembler import assemble
 from unmask.spec.state import MEMORIES, Config
 from unmask.tests.strategies import Case
 
+# Reductions of no elements: a NaN becomes the quiet one, all else stays. NOTHING is in FP SRAM.
+OF_NOTHING = """
+    S_LD_FP f1, gp0, 0
+    S_LD_FP f2, gp0, 1
+    S_LD_FP f3, gp0, 2
+    S_LD_FP f4, gp0, 3
+    C_SET_CSR VL, gp0, 0
+    V_RED_SUM f1, gp0
+    V_RED_MAX f2, gp0
+    V_RED_SUM f3, gp0
+    V_RED_MAX f4, gp0
+    C_BREAK"""
+NOTHING = (0x7FFF, 0xFF81, 0x8000, 0xFF80)
+
 # Text of a program for a configuration's VLEN and int SRAM size.
 PROGRAMS = {
     "a program ends behind its transfers": """
@@ -164,6 +178,9 @@ def cases(config: Config) -> list[Case]:
             words = tuple(assemble(text.format(**values)))
             found.append(Case(words, _memories(config), reset=not found, noise=noise))
         found += _ends(config, noise, values)
+        memories = _memories(config)
+        memories["fp"] = (*NOTHING, *memories["fp"][len(NOTHING) :])
+        found.append(Case(tuple(assemble(OF_NOTHING)), memories, reset=False, noise=noise))
         # A program that fills its memory and has no end: the length is limited to the memory.
         full = tuple(assemble("S_ADDI_INT gp1, gp1, 1")) * config.program_words
         for excess in (0, 1, 1000):

@@ -126,6 +126,14 @@ BUGS = (
         ("core",),
     ),
     Bug(
+        "nan-of-nothing",
+        "V_RED_SUM and V_RED_MAX of no elements leave a NaN with its payload",
+        "unmask_core.v",
+        "wire f_result = reduced_nothing | (in_load",
+        "wire f_result = (in_load",
+        ("core",),
+    ),
+    Bug(
         "pitch-cut",
         "a pitch of rows that is off by half a block passes for whole blocks",
         "unmask_core.v",
