@@ -231,19 +231,29 @@ def _validated(path: Path, data: dict[str, Any]) -> Binding:
     if proof == "codes" and [port.kind for port in wanted.inputs] != ["bf16"]:
         raise UsageError(f'proof "codes": {data["instruction"]} has not one BF16 operand')
     files = tuple((path.parent / name).resolve() for name in _strings("files", data["files"]))
+    include = tuple(path.parent / name for name in _strings("include", data.get("include", [])))
     for file in files:
         if not file.is_file():
             raise UsageError(f"no Verilog file {file}")
+    for folder in include:
+        if not folder.is_dir():
+            raise UsageError(f"include has {folder}, which is no folder")
+    for place in (path, *files, *include):
+        if re.search(r"\s", str(place)):
+            raise UsageError(f"a blank in {str(place)!r}: Verilator and Yosys take none")
+    for name in _strings("macros", data.get("macros", [])):
+        if not _IDENTIFIER.fullmatch(name):
+            raise UsageError(f"macros has {name!r}, which is no Verilog identifier")
     reset, latency = data.get("reset", {}), data["latency"]
     return Binding(
         path=path,
         contract=wanted,
         top=data["top"],
         files=files,
-        include=tuple(path.parent / name for name in _strings("include", data.get("include", []))),
+        include=include,
         shape=shape,
         proof=proof,
-        macros=tuple(_strings("macros", data.get("macros", []))),
+        macros=tuple(data.get("macros", [])),
         lanes_parameter=lanes.get("parameter"),
         sizes=sizes,
         clock=data.get("clock", {}).get("port"),

@@ -156,28 +156,41 @@ def export(design: Design) -> str:
 
 def ports(design: Design, prepare: Sequence[str] = ("proc",)) -> dict[str, tuple[str, int]]:
     """Port name -> (direction, width) of the elaborated top module."""
-    found = _elaborated(design, prepare)["ports"]
+    return _ports(_elaborated(design, prepare)[design.top])
+
+
+def _ports(module: Mapping[str, Any]) -> dict[str, tuple[str, int]]:
+    found = module["ports"]
     return {name: (port["direction"], len(port["bits"])) for name, port in found.items()}
 
 
 def _elaborated(design: Design, prepare: Sequence[str]) -> dict[str, Any]:
-    """The top module as Yosys' JSON has it."""
+    """The top module, and others below it by whatever name, as Yosys' JSON has them."""
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder, "design.json")
         run([*design.read(), *prepare, f'write_json "{target}"'])
-        module: dict[str, Any] = json.loads(target.read_text(encoding="utf-8"))["modules"]
-    return dict(module[design.top])
+        return dict(json.loads(target.read_text(encoding="utf-8"))["modules"])
 
 
 def check_ports(binding: Binding, lanes: int, design: Design) -> None:
-    """Hold the module's ports against what the binding expects.
+    """Hold the module's ports, and modules in it, against what the binding expects.
 
     Inputs that are not bound are no error: proofs leave them free, so they must not matter.
 
     Raises:
-        UsageError: one line naming the port and what was expected.
+        UsageError: one line naming the port and what was expected, or what Yosys says.
     """
-    found = ports(design)
+    try:
+        modules = _elaborated(design, ("proc",))
+    except YosysError as error:
+        # It may name a line of the Verilog, and be about what the binding says of it all the same.
+        raise UsageError(str(error), str(binding.path)) from None
+    for name in binding.macros:
+        if not any(name in module for module in modules):
+            raise UsageError(
+                f"macros has {name!r}: there is no such module in {design.top}", str(binding.path)
+            )
+    found = _ports(modules[design.top])
     where = f"module {design.top}"
     for name, (direction, width, doc) in binding.expected_ports(lanes).items():
         if name not in found:
@@ -278,7 +291,7 @@ def equivalent(gold: Design, gate: Design, depth: int) -> Equivalence:
     Raises:
         YosysError: if either does not elaborate.
     """
-    module = _elaborated(gold, _prepared(gold))
+    module = _elaborated(gold, _prepared(gold))[gold.top]
     outputs = {
         name: len(port["bits"])
         for name, port in module["ports"].items()

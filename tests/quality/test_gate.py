@@ -83,6 +83,18 @@ def test_dut_in_another_style_right_and_wrong(name):
         ("constant", "constnt", ["unknown key 'constnt' in [latency]"]),
         ('"argmax_scan.v"', '"missing.v"', ["missing.v"]),
         ("[lanes]", "[lanes", ["not a TOML file"]),
+        ('["argmax_scan.v"]', '["argmax scan.v"]', ["a blank in"]),
+        (
+            '["argmax_scan.v"]',
+            '["argmax_scan.v"]\ninclude = ["gone"]',
+            ["gone, which is no folder"],
+        ),
+        (
+            '["argmax_scan.v"]',
+            '["argmax_scan.v"]\nmacros = ["nix"]',
+            ["macros has 'nix'", "argmax_"],
+        ),
+        ('parameter = "', 'parameter = "X', ["defparam", "LANES"]),
     ],
 )
 def test_errors_in_a_binding_name_the_place(tmp_path, old, new, texts):
@@ -90,8 +102,9 @@ def test_errors_in_a_binding_name_the_place(tmp_path, old, new, texts):
     assert old in text
     (tmp_path / "argmax_scan.v").write_text((EXAMPLE / "argmax_scan.v").read_text())
     (tmp_path / "dut.toml").write_text(text.replace(old, new, 1))
+    (tmp_path / "argmax scan.v").write_text("")
     done = command("unmask.proofs", "--dut", tmp_path / "dut.toml", "--no-cache")
-    assert_refused(done, "dut.toml" if "nothing" not in texts else "", *texts)
+    assert_refused(done, "dut.toml", *texts)
 
 
 def test_verilog_that_does_not_parse_names_file_and_line(tmp_path):
