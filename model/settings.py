@@ -315,7 +315,8 @@ def _made(kind: type[T], given: Mapping[str, Any], file: str) -> T:
 def _read(kind: type[T], name: str, folder: str) -> T:
     path = Path(name)
     if "/" not in name and path.suffix != ".toml":
-        path = HERE / folder / f"{name}.toml"
+        own = HERE / folder / f"{name}.toml"
+        path = own if own.exists() else path
         if not path.exists():
             raise UsageError(f"no {folder[:-1]} {name!r}; there are {', '.join(names(folder))}")
     try:

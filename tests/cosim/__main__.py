@@ -18,7 +18,7 @@ from unmask.spec.commands.files import read_bytes
 from unmask.spec.commands.options import Parser, file_path
 from unmask.spec.commands.run import add_machine, machine_of
 from unmask.spec.commands.shell import command as run_command
-from unmask.spec.encoding import FORMATS
+from unmask.spec.encoding import FORMATS, Trap
 from unmask.spec.errors import UsageError
 from unmask.tests.cosim import coverage as counts
 from unmask.tests.cosim import jobs
@@ -113,10 +113,11 @@ def retire(arguments: argparse.Namespace) -> int:
     except UsageError as error:
         raise UsageError(str(error), str(arguments.log)) from None
     except Mismatch as error:
-        print(error)
+        print(f"{arguments.log}: {error}")
         return 1
-    last = expected[-1].timed.record
-    print(f"{len(log.completions)} instructions as specified, the last: {last.cause.name}")
+    cause = expected[-1].timed.record.cause
+    end = "stops" if cause is Trap.NONE else f"ends in {cause.name}"
+    print(f"{len(log.completions)} instructions as specified; the program {end}")
     return 0
 
 

@@ -223,9 +223,14 @@ class Checker:
             self.compare_one(owed, got, banks)
         if len(seen.completions) < len(expected):
             timed = expected[len(seen.completions)].timed
-            raise Mismatch(f"nothing retired in time: {place(timed)}")
+            how = "nothing retired in time" if self.cycles else "the log ends before it retires"
+            raise Mismatch(f"{how}: {place(timed)}")
         if len(seen.completions) > len(expected):
-            raise Mismatch(f"retired after the end: {seen.completions[len(expected)]}")
+            more = seen.completions[len(expected)]
+            raise Mismatch(
+                f"retired after the end, in cycle {more.cycle}: "
+                f"number {more.order}, pc {more.pc}: {disassemble(more.word)}"
+            )
         orders = {owed.timed.record.order for owed in expected}
         for owed in expected:
             if owed.timed.record.cause is Trap.FATAL:

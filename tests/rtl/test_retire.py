@@ -59,7 +59,7 @@ def run(tmp_path_factory):
 def test_a_log_of_the_core_passes(run, capsys):
     log, options = run
     assert main(["retire", str(log), *options]) == 0
-    assert capsys.readouterr().out == "14 instructions as specified, the last: NONE\n"
+    assert capsys.readouterr().out == "14 instructions as specified; the program stops\n"
     assert {line[0] for line in log.read_text().splitlines()} == set("RBSWVMNC")
 
 
@@ -85,7 +85,8 @@ def test_other_logs_do_not(letter, run, tmp_path, capsys):
         found = main(["retire", str(path), *options])
         assert found == 1, set(case) - set(lines)
         assert re.match(
-            r"(pc \d+: \S|retired after|instruction \d+|nothing)", capsys.readouterr().out
+            r"\S+log.txt: (pc \d+: \S|retired after|instruction \d+|the log ends)",
+            capsys.readouterr().out,
         )
 
 
@@ -93,9 +94,9 @@ def test_other_logs_do_not(letter, run, tmp_path, capsys):
     ("text", "message"),
     [
         ("B 1 2 3 x 5 6", "undefined bits on the retire port: B 1 2 3 x 5 6"),
-        ("B 1 0 0 0 ffffffff 0", "nothing retired in time: pc 0: S_ADDI_INT gp1, gp0, 8"),
+        ("B 1 0 0 0 ffffffff 0", "the log ends before it retires: pc 0: S_ADDI_INT gp1, gp0, 8"),
         ("X 7", "cycle 7: the host side"),
-        ("", "nothing retired in time: pc 0: S_ADDI_INT gp1, gp0, 8"),
+        ("", "the log ends before it retires: pc 0: S_ADDI_INT gp1, gp0, 8"),
     ],
 )
 def test_what_says_too_little(text, message, run, tmp_path, capsys):
@@ -109,7 +110,7 @@ def test_a_program_that_runs_on_is_not_waited_for(run, tmp_path, capsys):
     (tmp_path / "long.asm").write_text("C_LOOP_START gp1, 0x3FFFFF\nC_LOOP_END gp1\nC_BREAK")
     (tmp_path / "log.txt").write_text("")
     assert main(["retire", str(tmp_path / "log.txt"), str(tmp_path / "long.asm")]) == 1
-    assert "nothing retired in time: pc 0" in capsys.readouterr().out
+    assert "the log ends before it retires: pc 0" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("line", ["R 1 2", "Q 1", "", "D 9", "B 1 2 3 -4 5 6", "\xff\0"])
