@@ -310,9 +310,9 @@ def stream_cosim(name: str, simulator: str, examples: int, swap: Swap) -> Result
     return _simulated(stream_jobs.UNITS[name].job(name, simulator, examples, swap))
 
 
-def write_slave(simulator: str, examples: int) -> Result:
-    """The write engine on a slave of cocotbext-axi."""
-    return _simulated(write_jobs.slave_job(simulator, examples))
+def write_slave(simulator: str, examples: int, name: str) -> Result:
+    """The write engine at one of its sizes on a slave of cocotbext-axi."""
+    return _simulated(write_jobs.slave_job(simulator, examples, name))
 
 
 def read_slave(simulator: str, examples: int) -> Result:

@@ -36,6 +36,7 @@ from unmask.proofs.spec import (
     tree,
 )
 from unmask.proofs.units import (
+    csrs,
     decode,
     exponential,
     float_pairs,
@@ -88,6 +89,7 @@ WRITTEN = (
     span,
     footprint,
     transfers,
+    csrs,
     loop_stack,
     trap_check,
     red_sum,

@@ -48,7 +48,8 @@ def serves(files: Files) -> Iterator[Obligation]:
     served. A write is served when both its parts are there, unless a read waits and the one served
     last was a write; a read unless a write is. Of a master that takes answers at once, what is held
     is served within 6 cycles, whatever else comes; it is answered in the cycle after, a read of
-    program memory in the second. An answer waits, unchanged, until it is taken. OKAY goes exactly
+    program memory in the second, and nothing else is. An answer waits, unchanged, until it is
+    taken. OKAY goes exactly
     to a whole word at an address that has something behind it, of the right direction, of a window
     not inside a beat, and while the core is neither busy nor about to be: for settings, the start
     bit and program memory. Settings change by such a write alone, to its data; a read gives what
@@ -122,6 +123,16 @@ def serves(files: Files) -> Iterator[Obligation]:
             later["s_axi_rdata"] == _input(after, "program_rdata"),
         )
         yield claim("word answered", shown, after["state_reg"] == FETCH)
+        due = {
+            "b": wrote,
+            "r": z3.Or(z3.And(asked, z3.Not(fetched)), free["state_reg"] == FETCH),
+        }
+        for side, answers in due.items():
+            waiting = (free[f"s_axi_{side}valid"] == 1, _input(free, f"s_axi_{side}ready") == 0)
+            owed = z3.Or(answers, z3.And(*waiting))
+            yield claim(f"{side} is due", (after[f"s_axi_{side}valid"] == 1) == owed)
+        fetches = z3.And(asked, fetched)
+        yield claim("fetch is due", (after["state_reg"] == FETCH) == fetches)
         for side, payload in (("b", ("bresp",)), ("r", ("rresp", "rdata"))):
             waits = (free[f"s_axi_{side}valid"] == 1, _input(free, f"s_axi_{side}ready") == 0)
             same = (after[f"s_axi_{x}"] == free[f"s_axi_{x}"] for x in payload)

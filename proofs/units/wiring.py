@@ -15,6 +15,7 @@ from unmask.proofs.engine.mutate import Mutation
 from unmask.proofs.engine.obligation import Files, Obligation, Theorem, Values
 from unmask.proofs.engine.smt import View
 from unmask.proofs.units import rtl
+from unmask.spec.encoding import Trap
 
 FILE = rtl.RTL / "unmask_core.v"
 SIZES = (
@@ -48,6 +49,7 @@ WIRES: dict[str, tuple[str, ...]] = {
     **{f"span.{x}": (f"csrs.{x}",) for x in ("vl", "stride", "scale", "rows", "fmt0", "fmt1")},
     **{f"trap_check.{x}": (f"csrs.{x}",) for x in ("vl", "rows")},
     # traps, and what the host allows
+    "trap_check.state_count": ("states.read_state[248:230]",),
     **{f"trap_check.{x}": (f"span.{x}",) for x in _TRAP_CHECKED},
     "trap_check.pitch": ("span.pitch[4:0]",),
     "trap_check.window_first": ("host.window_first",),
@@ -105,8 +107,9 @@ def wires(files: Files) -> Iterator[Obligation]:
     keeps. For every line of `WIRES`, with all bits; and every AXI port of the core is the port of
     that name of the host interface or of the engine that it belongs to. Program memory: of a busy
     core the control alone fetches from it; else AXI4-Lite's access goes first, then one of the host
-    port inside it, and nothing else is written or read. At 2 and 8 lanes, with 1 channel of 64 and
-    4 of 128 bits.
+    port inside it, and nothing else is written or read. The host sees a fault's address with all
+    its bits exactly after a fatal error, and counts of cycles and instructions that go up by one,
+    in 64 bits, from 0 at a start. At 2 and 8 lanes, with 1 channel of 64 and 4 of 128 bits.
     """
     for size in SIZES:
         module = _load(size, files)
@@ -119,6 +122,8 @@ def wires(files: Files) -> Iterator[Obligation]:
             yield Obligation(label, got == owed, (), explain)
         for what, goal in _program_memory(now).items():
             yield Obligation(f"VLEN {size['VLEN']}: program memory: {what}", goal)
+        for what, goal in _told(now, module.view(now.next(), {}, "after")).items():
+            yield Obligation(f"VLEN {size['VLEN']}: {what}", goal)
 
 
 def _program_memory(now: View) -> dict[str, Any]:
@@ -160,6 +165,29 @@ def _program_memory(now: View) -> dict[str, Any]:
             z3.And(z3.Not(free), z3.Not(on("host.program_valid"))),
             z3.And(fetched, address == z3.Extract(places - 1, 0, _value(now, "control.fetch_pc"))),
         ),
+    }
+
+
+def _told(now: View, after: View) -> dict[str, Any]:
+    """What the host is told of a run besides what a unit gives as it is."""
+
+    def on(name: str) -> Any:
+        return _value(now, name) == 1
+
+    fatal = _value(now, "control.trap_cause") == int(Trap.FATAL)
+    place = _value(now, "transfers.fault_address")
+    begins = z3.Or(on("rst"), on("control.start_taken"))
+    counted = {
+        "cycles": on("control.busy"),
+        "retired": z3.And(on("control.retire"), _value(now, "control.cause") == int(Trap.NONE)),
+    }
+    return {
+        "fault address": _value(now, "host.fault_address") == z3.If(fatal, place, 0),
+        **{
+            name: _value(after, f"host.{name}")
+            == z3.If(begins, 0, _value(now, f"host.{name}") + z3.If(up, z3.BitVecVal(1, 64), 0))
+            for name, up in counted.items()
+        },
     }
 
 

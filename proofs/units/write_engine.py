@@ -163,7 +163,9 @@ def steps(files: Files) -> Iterator[Obligation]:
     From any state in which a region is in work (position on a slice, not behind the last byte),
     any slice width: the step shown is this slice, it is the last exactly if the region's last byte
     lies in it, else the next position is behind it and not behind the last byte. A region begins at
-    the slice of its first byte. Stripes of 8 and of 64 bytes, VLEN 8 and 2; regions of up to 2^14
+    the slice of its first byte; the one behind a row's elements is of MX the row's scales, else,
+    and behind those, that of the next row, one pitch further, of all 32 bits. A request is taken
+    with all its bits. Stripes of 8 and of 64 bytes, VLEN 8 and 2; regions of up to 2^14
     bytes at any 64-bit address.
     """
     for vlen, stripe in ((8, 8), (2, 64)):
@@ -224,6 +226,46 @@ def steps(files: Files) -> Iterator[Obligation]:
         )
         yield Obligation(f"{size}: begins", loaded, (begins, more, z3.ULE(now["format"], 4)))
         yield Obligation(f"{size}: rests", after["active_reg"] == 0, (begins, z3.Not(more)))
+        follows = (begins, more, z3.ULE(now["format"], 4))
+        yield Obligation(f"{size}: follows", _next_region(now, after), follows)
+        asked = module.view(state, {**quiet, "in_valid": _bit(1)}, "asked")
+        taken = module.view(asked.next(), quiet, "taken")
+        idle = (asked["start_reg"] == 0, asked["active_reg"] == 0)
+        yield Obligation(f"{size}: request", _request(asked, taken), idle)
+
+
+def _request(asked: Any, taken: Any) -> Any:
+    """What the engine holds in the cycle after a request's."""
+    ports = {
+        "elements_reg": "in_first", "scales_at_reg": "in_scale", "pieces_reg": "in_rows",
+        "unread_reg": "in_rows", "pitch_reg": "in_pitch", "place_reg": "in_from",
+        "again_reg": "in_from", "format_reg": "in_format", "words_reg": "in_words",
+        "length_reg": "in_length",
+    }  # fmt: skip
+    held = []
+    for register, port in ports.items():
+        given = asked.apply(asked.module.inputs[port])
+        held.append(taken[register] == z3.Extract(taken[register].size() - 1, 0, given))
+    return z3.And(taken["start_reg"] == 1, taken["next_scales_reg"] == 0, *held)
+
+
+def _next_region(now: Any, after: Any) -> Any:
+    """What the region after the one that begins will be."""
+    mx_ = z3.And(now["words"] == 0, now["format"] != 0)
+    row_ends = z3.Or(z3.Not(mx_), now["next_scales_reg"] == 1)
+    block8 = z3.Or(now["format"] == 2, now["format"] == 4)
+    pitch = _wide(now["pitch_reg"])
+    steps_ = {
+        "elements_reg": z3.If(mx_, pitch, pitch * 2),
+        "scales_at_reg": z3.If(block8, z3.LShR(pitch, 3), z3.LShR(pitch, 5)),
+        "pieces_reg": z3.BitVecVal(-1, 32),
+    }
+    moved = (
+        after[name] == z3.If(row_ends, now[name] + by, now[name]) for name, by in steps_.items()
+    )
+    kept = (after[name] == now[name] for name in ("pitch_reg", "length_reg"))
+    scales = (after["next_scales_reg"] == 1) == z3.Not(row_ends)
+    return z3.And(scales, *moved, *kept)
 
 
 def _region_bytes(now: Any) -> Any:

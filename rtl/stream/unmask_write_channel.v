@@ -2,9 +2,10 @@
 //
 // `push` takes a beat; never while `full`. With its burst's first beat come address and length. A
 // burst's address is offered in the cycle after at the earliest, while fewer than OUTSTANDING
-// bursts have no answer; its data from the cycle after that of the address on. Addresses stay
-// until answered, so that a bus error has one: `fault_row` is the lowest of those that failed.
-// Everything that was pushed is sent and waits for its answer, whatever the answers say.
+// bursts have no answer; its data from the same cycle on, since a memory may wait for data before
+// it takes an address. Addresses stay until answered, so that a bus error has one: `fault_row` is
+// the lowest of those that failed. Everything that was pushed is sent and waits for its answer,
+// whatever the answers say.
 `default_nettype none
 
 module unmask_write_channel #(
@@ -90,7 +91,8 @@ module unmask_write_channel #(
     reg [BURSTS-1:0] unsent_reg;      // bursts that wait for their address to go out,
     reg [BURSTS-1:0] data_reg;        // then for their last beat to be sent,
     reg [BURSTS-1:0] waiting_reg;     // then for their answer
-    reg [BURSTS-1:0] open_reg;        // data_reg + waiting_reg
+    reg [BURSTS-1:0] open_reg;        // those whose address went out, not answered
+    reg ahead_reg;                    // the next address to go out has all its data sent
     reg fault_reg;
     reg [ROW_BITS-1:0] fault_row_reg;
 
@@ -100,6 +102,7 @@ module unmask_write_channel #(
     wire last_sent = beat_sent & m_axi_wlast;
     wire answered = m_axi_bvalid & m_axi_bready;
     wire begins = push & push_begin;
+    wire overtakes = last_sent & ~address_sent & data_reg == {BURSTS{1'b0}};
 
     wire [ENTRY-1:0] beat = beat_reg[out_reg];
     wire [ROW_BITS-1:0] row = row_reg[address_reg];
@@ -111,7 +114,8 @@ module unmask_write_channel #(
     assign m_axi_awvalid = unsent_reg != {BURSTS{1'b0}} & ~most_open;
     assign m_axi_awaddr = {{(64 - ROW_BITS){1'b0}}, row} << SHIFT;
     assign m_axi_awlen = {3'd0, length_reg[address_reg]};
-    assign m_axi_wvalid = beats_reg != {BEATS{1'b0}} & data_reg != {BURSTS{1'b0}};
+    assign m_axi_wvalid = beats_reg != {BEATS{1'b0}}
+        & (data_reg != {BURSTS{1'b0}} | (m_axi_awvalid & ~ahead_reg));
     assign {m_axi_wlast, m_axi_wstrb, m_axi_wdata} = beat;
     assign m_axi_bready = waiting_reg != {BURSTS{1'b0}};
 
@@ -139,6 +143,7 @@ module unmask_write_channel #(
             data_reg <= {BURSTS{1'b0}};
             waiting_reg <= {BURSTS{1'b0}};
             open_reg <= {BURSTS{1'b0}};
+            ahead_reg <= 1'b0;
         end else begin
             if (push) in_reg <= in_wraps ? {PLACES{1'b0}} : in_reg + PLACE_ONE;
             if (beat_sent) out_reg <= out_wraps ? {PLACES{1'b0}} : out_reg + PLACE_ONE;
@@ -150,8 +155,9 @@ module unmask_write_channel #(
             if (answered) answer_reg <= after(answer_reg);
             if (begins & ~address_sent) unsent_reg <= unsent_reg + ONE;
             if (address_sent & ~begins) unsent_reg <= unsent_reg - ONE;
-            if (address_sent & ~last_sent) data_reg <= data_reg + ONE;
-            if (last_sent & ~address_sent) data_reg <= data_reg - ONE;
+            ahead_reg <= overtakes | (ahead_reg & ~address_sent);
+            if (address_sent & ~last_sent & ~ahead_reg) data_reg <= data_reg + ONE;
+            if (last_sent & ~address_sent & ~overtakes) data_reg <= data_reg - ONE;
             if (last_sent & ~answered) waiting_reg <= waiting_reg + ONE;
             if (answered & ~last_sent) waiting_reg <= waiting_reg - ONE;
             if (address_sent & ~answered) open_reg <= open_reg + ONE;

@@ -183,7 +183,8 @@ def cases(config: Config) -> list[Case]:
         found.append(Case(tuple(assemble(OF_NOTHING)), memories, reset=False, noise=noise))
         # A program that fills its memory and has no end: the length is limited to the memory.
         full = tuple(assemble("S_ADDI_INT gp1, gp1, 1")) * config.program_words
-        for excess in (0, 1, 1000):
+        wraps = [(1 << bits) - config.program_words + 4 for bits in (16, 31)]  # low bits: 4 words
+        for excess in (0, 1, 1000, *wraps):
             found.append(Case(full, _memories(config), reset=False, noise=noise, excess=excess))
     return found
 

@@ -25,7 +25,12 @@ from unmask.tests.cosim.write_engine import (
     to_json,
 )
 
-PAUSES = ((False,), (True, False), (True, True, False, True, False, False))
+PAUSES = (
+    (False,),
+    (True, False),
+    (True, True, False, True, False, False),
+    (True,) * 11 + (False,),  # whole bursts of data go before their address
+)
 
 
 class SlaveBench(WriteBench):
@@ -37,6 +42,7 @@ class SlaveBench(WriteBench):
         warnings.simplefilter("ignore", DeprecationWarning)  # cocotbext-axi's, of cocotb 2
         bus = AxiWriteBus.from_prefix(self.dut, "m_axi")
         self.ram = AxiRamWrite(bus, self.dut.clk, self.dut.rst, size=self.config.hbm_bytes)
+        self.ram.w_channel.queue_occupancy_limit = -1  # takes all data, however late its address
 
     async def run(self, case: Case) -> None:
         """The stores of a case, one after the other; then the image.

@@ -193,6 +193,8 @@ module axi_memory_channel #(
     end
 
     // -- writes: data is taken behind its address, answers keep their order --
+    // An address waits for data to be offered, as AXI allows it: a core that does not offer data
+    // before its address is taken hangs here. (The cocotbext-axi benches take either first.)
 
     reg [31:0] aw_beat_reg [0:QUEUE-1];
     reg [7:0] aw_len_reg [0:QUEUE-1];
@@ -222,7 +224,8 @@ module axi_memory_channel #(
     wire [31:0] w_whim = drawn(WRITE, w_burst_reg, ~set_seed);
     wire [1:0] w_resp = answer_of(write_index, set_fault_first, set_fault_end, set_fault_code);
 
-    assign awready = aw_in_reg - b_out_reg < set_outstanding && !refuses_write;
+    assign awready = aw_in_reg - b_out_reg < set_outstanding && !refuses_write
+        && wvalid;
     assign wready = w_begins && w_wait == 32'd0 && !closed;
     assign write_index = global_beat({32'd0, w_local});
     assign write_enable = w_taken & ~w_resp[1];

@@ -93,4 +93,20 @@ BUGS = (
         "if (~fault_reg)",
         ("write 1x64",),
     ),
+    Bug(
+        "pitch-of-stores-cut",
+        "rows of a store lie at most 2^16 elements apart",
+        "stream/unmask_write_steps.v",
+        "{31'd0, pitch_reg, 1'b0};",
+        "{47'd0, pitch_reg[15:0], 1'b0};",
+        ("proof write.steps",),
+    ),
+    Bug(
+        "data-waits-for-address",
+        "data of a burst is offered only once its address is taken, which a memory may wait for",
+        "stream/unmask_write_channel.v",
+        "| (m_axi_awvalid & ~ahead_reg)",
+        "",
+        ("write 1x64", "core"),
+    ),
 )
