@@ -51,6 +51,15 @@ PROGRAMS = {
         C_LOOP_END gp5
         C_BREAK""",
     "a loop end after such a trap finds no loop": "C_LOOP_END gp1",
+    "MASK enables lanes, from lane 32 on the same ones again": """
+        S_LUI_INT gp1, 0x2C6A1
+        S_ADDI_INT gp1, gp1, 0x35B
+        C_SET_CSR MASK, gp1, 0
+        S_ADDI_INT gp2, gp0, {vlen}
+        V_ADD_VV gp2, gp0, gp0, 1
+        V_RED_SUM f1, gp0, 1
+        V_RED_MAX f2, gp2, 1
+        C_BREAK""",
     "VL and registers set": """
         C_SET_CSR VL, gp0, 3
         S_ADDI_INT gp1, gp0, 77
