@@ -48,9 +48,12 @@ class SlaveBench(WriteBench):
         """The stores of a case, one after the other; then the image.
 
         Raises:
-            Mismatch: on a wrong byte, or if a store does not complete.
+            Mismatch: on a wrong byte, on a burst of other beats than its address says, or if a
+                store does not complete.
         """
         dut, config = self.dut, self.config
+        self.lengths: list[int] = []  # of the bursts, as their addresses say,
+        self.sent = [0]  # and their beats so far
         held = contents(config, case.seed)
         dut.base.value = case.base
         dut.seed.value = case.seed
@@ -73,6 +76,7 @@ class SlaveBench(WriteBench):
             dut.in_valid.value = 0
             for _ in range(HANG):
                 await self.settle()
+                self._count()
                 done = read(dut.out_valid)
                 await self.edge()
                 if done:
@@ -81,6 +85,22 @@ class SlaveBench(WriteBench):
                 raise Mismatch(f"store {number} does not complete: {store}")
         found = np.frombuffer(self.ram.read(0, config.hbm_bytes), np.uint8)
         self._same(case, spec.machine.state.memories["hbm"], found)
+
+    def _count(self) -> None:
+        """What is sent in this cycle; address and data may come in either order."""
+        dut = self.dut
+        if read(dut.m_axi_awvalid) and read(dut.m_axi_awready):
+            self.lengths.append(read(dut.m_axi_awlen) + 1)
+        if read(dut.m_axi_wvalid) and read(dut.m_axi_wready):
+            self.sent[-1] += 1
+            if read(dut.m_axi_wlast):
+                self.sent.append(0)
+        known = min(len(self.lengths), len(self.sent) - 1)
+        if self.lengths[:known] != self.sent[:known]:
+            raise Mismatch(
+                f"bursts of {self.lengths[:known]} beats by their addresses, "
+                f"of {self.sent[:known]} by their data"
+            )
 
 
 @cocotb.test()

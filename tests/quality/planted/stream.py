@@ -109,4 +109,12 @@ BUGS = (
         "",
         ("write 1x64", "core"),
     ),
+    Bug(
+        "data-ahead-of-many-addresses",
+        "data runs ahead of any number of addresses: the ring of bursts overflows",
+        "stream/unmask_write_channel.v",
+        "(m_axi_awvalid & ~ahead_reg)",
+        "m_axi_awvalid",
+        ("slave write netlist",),
+    ),
 )
