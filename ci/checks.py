@@ -27,7 +27,7 @@ from unmask.spec.manual import pages, published_error
 from unmask.spec.state import Config
 from unmask.tests.certificates import sweep
 from unmask.tests.cosim import coverage as counts
-from unmask.tests.cosim import jobs, read_jobs, stream_jobs, write_jobs
+from unmask.tests.cosim import jobs, read_jobs, stream_jobs
 from unmask.tests.cosim.paths import BUILD, ROOT, RTL, shown
 from unmask.tests.cosim.runner import CORE_FILES, Job, explain, simulate
 from unmask.tests.mutants import loader
@@ -310,14 +310,9 @@ def stream_cosim(name: str, simulator: str, examples: int, swap: Swap) -> Result
     return _simulated(stream_jobs.UNITS[name].job(name, simulator, examples, swap))
 
 
-def write_slave(simulator: str, examples: int, name: str) -> Result:
-    """The write engine at one of its sizes on a slave of cocotbext-axi."""
-    return _simulated(write_jobs.slave_job(simulator, examples, name))
-
-
-def read_slave(simulator: str, examples: int) -> Result:
-    """The read engine on a slave model that is not ours."""
-    return _simulated(read_jobs.slave_job(simulator, examples))
+def foreign_slave(name: str, simulator: str, examples: int, swap: Swap) -> Result:
+    """A memory engine at one of its sizes on a slave of cocotbext-axi."""
+    return _simulated(stream_jobs.slave_job(name, simulator, examples, swap))
 
 
 def lockstep_name(simulator: str, config: Config) -> str:
@@ -535,8 +530,10 @@ def demo_names(bug: bugs.Bug) -> set[str]:
         elif kind == "unit":
             lanes = bugs.LANES if bugs.binding_named(argument).lanes_parameter else 1
             names.add(f"{jobs.quick_simulator()} {argument} lanes {lanes}")
-        elif kind in ("write", "host"):
+        elif check in stream_jobs.UNITS:
             names.add(f"icarus {check}")
+        elif kind == "slave":
+            names.add(f"icarus {argument} on a foreign slave")
         elif kind == "sequenced":
             names.add(f"{jobs.quick_simulator()} {argument} VLEN {bugs.SEQUENCED_LANES}")
         else:

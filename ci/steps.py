@@ -14,7 +14,7 @@ from unmask.ci import checks
 from unmask.ci.task import Task
 from unmask.spec import binding as bindings
 from unmask.spec.contracts.sequenced import UNITS as SEQUENCED_UNITS
-from unmask.tests.cosim import jobs, write_jobs
+from unmask.tests.cosim import jobs, stream_jobs
 from unmask.tests.cosim.jobs import SEQUENCED_NETLIST, quick_simulator, sequenced_size
 from unmask.tests.cosim.paths import BUILD, ROOT
 from unmask.tests.cosim.read_jobs import PARTS as READ_PARTS
@@ -316,16 +316,11 @@ def _stream_cosim(scope: Scope) -> list[Task]:
              (name, simulator, examples, dict(scope.swap)), needs, cost=15)
         for name, simulator, examples in STREAM_COSIM
     ]  # fmt: skip
-    if not scope.swap:
-        tasks += [
-            Task("unit cosimulation", f"icarus {name} on a foreign slave", checks.write_slave,
-                 ("icarus", 15, name), needs)
-            for name in write_jobs.SLAVES
-        ]  # fmt: skip
-        tasks.append(
-            Task("unit cosimulation", "icarus read on a foreign slave", checks.read_slave,
-                 ("icarus", 15), needs)
-        )  # fmt: skip
+    tasks += [
+        Task("unit cosimulation", f"icarus {name} on a foreign slave", checks.foreign_slave,
+             (name, "icarus", 15, dict(scope.swap)), needs)
+        for name in stream_jobs.SLAVES
+    ]  # fmt: skip
     return tasks
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 
 from unmask.proofs.engine import yosys
 from unmask.proofs.units.read_engine.common import PARAMETERS, Size
 from unmask.spec.state import Config
 from unmask.tests.cosim.paths import RTL
-from unmask.tests.cosim.runner import Job
 from unmask.tests.cosim.write_jobs import BENCH, Unit
 
 FILES = (
@@ -109,9 +108,3 @@ def part(name: str) -> yosys.Design:
 
 
 UNITS = {f"read {name}": _unit(sizes) for name, sizes in SIZES.items()}
-
-
-def slave_job(simulator: str, examples: int) -> Job:
-    """The engine's one channel on cocotbext-axi's slave, which checks the protocol by itself."""
-    job = UNITS["read 1x64"].job("read slave", simulator, examples)
-    return replace(job, defines={"SLAVE": 1}, module="read_slave")

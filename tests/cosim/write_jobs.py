@@ -148,14 +148,3 @@ UNITS = {
         options={"words": HOST_WORDS},
     ),
 }
-
-
-SLAVES = ("write 1x64", "write netlist")  # long bursts, and queues that little fills
-
-
-def slave_job(
-    simulator: str, examples: int, name: str, swap: Mapping[Path, Path] | None = None
-) -> Job:
-    """The engine's one channel on cocotbext-axi's slave, which checks the protocol by itself."""
-    job = UNITS[name].job(f"{name} slave", simulator, examples, swap)
-    return replace(job, defines={"SLAVE": 1}, module="write_slave")

@@ -15,7 +15,7 @@ from unmask.proofs.engine.record import REFUTED
 from unmask.spec import binding as bindings
 from unmask.spec.contracts.sequenced import UNITS
 from unmask.spec.errors import UsageError
-from unmask.tests.cosim import jobs, stream_jobs, write_jobs
+from unmask.tests.cosim import jobs, stream_jobs
 from unmask.tests.cosim.paths import BUILD, RTL
 from unmask.tests.cosim.runner import explain, simulate
 from unmask.tests.quality.planted import BUGS, Bug
@@ -60,10 +60,10 @@ def catch(bug: Bug, check: str) -> str | None:
         binding = binding_named(argument)
         lanes = LANES if binding.lanes_parameter else 1
         job = jobs.unit_job(binding, lanes, jobs.quick_simulator(), EXAMPLES, swap)
-    elif kind in ("write", "host", "read"):
+    elif check in stream_jobs.UNITS:
         job = stream_jobs.UNITS[check].job(check, jobs.quick_simulator(), EXAMPLES, swap)
     elif kind == "slave":
-        job = write_jobs.slave_job(jobs.quick_simulator(), EXAMPLES, argument, swap)
+        job = stream_jobs.slave_job(argument, jobs.quick_simulator(), EXAMPLES, swap)
     elif kind == "sequenced":
         size = jobs.sequenced_size(SEQUENCED_LANES)
         job = jobs.sequenced_job(UNITS[argument], size, jobs.quick_simulator(), EXAMPLES, swap)
