@@ -16,6 +16,7 @@ from unmask.tests.cosim.bench import Mismatch, explore, options, read, replay
 from unmask.tests.cosim.write_engine import (
     HANG,
     Case,
+    Store,
     Stores,
     WriteBench,
     cases,
@@ -76,7 +77,7 @@ class SlaveBench(WriteBench):
             dut.in_valid.value = 0
             for _ in range(HANG):
                 await self.settle()
-                self._count()
+                self._count(store)
                 done = read(dut.out_valid)
                 await self.edge()
                 if done:
@@ -86,7 +87,7 @@ class SlaveBench(WriteBench):
         found = np.frombuffer(self.ram.read(0, config.hbm_bytes), np.uint8)
         self._same(case, spec.machine.state.memories["hbm"], found)
 
-    def _count(self) -> None:
+    def _count(self, store: Store) -> None:
         """What is sent in this cycle; address and data may come in either order."""
         dut = self.dut
         if read(dut.m_axi_awvalid) and read(dut.m_axi_awready):
@@ -99,7 +100,7 @@ class SlaveBench(WriteBench):
         if self.lengths[:known] != self.sent[:known]:
             raise Mismatch(
                 f"bursts of {self.lengths[:known]} beats by their addresses, "
-                f"of {self.sent[:known]} by their data"
+                f"of {self.sent[:known]} by their data; the latest of {store}"
             )
 
 
