@@ -15,13 +15,17 @@ from unmask.proofs.engine.mutate import Mutation
 from unmask.proofs.engine.obligation import Files, Obligation, Theorem, Values
 from unmask.proofs.engine.smt import View
 from unmask.proofs.units import rtl
+from unmask.spec.contracts.softmax import word_of
 from unmask.spec.encoding import Trap
+from unmask.spec.softmax import SoftmaxState
+from unmask.spec.terms import const
 
 FILE = rtl.RTL / "unmask_core.v"
 SIZES = (
     {"VLEN": 2, "VECTOR_ROWS": 8, "CHANNELS": 1, "BEAT_BITS": 64},
     {"VLEN": 8, "VECTOR_ROWS": 4, "CHANNELS": 4, "BEAT_BITS": 128},
 )
+EMPTY = word_of(SoftmaxState.empty(const(1, 0))).value
 _PART = re.compile(r"([\w.]+)(?:\[(\d+):(\d+)\])?")
 
 # Registers as a unit sees them, in the register files' read ports.
@@ -109,7 +113,10 @@ def wires(files: Files) -> Iterator[Obligation]:
     core the control alone fetches from it; else AXI4-Lite's access goes first, then one of the host
     port inside it, and nothing else is written or read. The host sees a fault's address with all
     its bits exactly after a fatal error, and counts of cycles and instructions that go up by one,
-    in 64 bits, from 0 at a start. At 2 and 8 lanes, with 1 channel of 64 and 4 of 128 bits.
+    in 64 bits, from 0 at a start. The softmax lanes get a stream's slices with all that the read
+    engine says of them, from the state of their number or the empty one; else a row of vector SRAM
+    without flags, and what its instruction names. At 2 and 8 lanes, with 1
+    channel of 64 and 4 of 128 bits.
     """
     for size in SIZES:
         module = _load(size, files)
@@ -124,6 +131,11 @@ def wires(files: Files) -> Iterator[Obligation]:
             yield Obligation(f"VLEN {size['VLEN']}: program memory: {what}", goal)
         for what, goal in _told(now, module.view(now.next(), {}, "after")).items():
             yield Obligation(f"VLEN {size['VLEN']}: {what}", goal)
+        streams = _value(now, "reader.stream_valid") == 1
+        for what, goal in _stream(now).items():
+            yield Obligation(f"VLEN {size['VLEN']}: a stream's {what}", goal, (streams,))
+        for what, goal in _no_stream(now).items():
+            yield Obligation(f"VLEN {size['VLEN']}: no stream's {what}", goal, (z3.Not(streams),))
 
 
 def _program_memory(now: View) -> dict[str, Any]:
@@ -188,6 +200,40 @@ def _told(now: View, after: View) -> dict[str, Any]:
             == z3.If(begins, 0, _value(now, f"host.{name}") + z3.If(up, z3.BitVecVal(1, 64), 0))
             for name, up in counted.items()
         },
+    }
+
+
+def _stream(now: View) -> dict[str, Any]:
+    """What the softmax lanes get of a stream's slice."""
+    same = ("valid", "first", "last", "data", "active", "flags", "base", "bans")
+    ports = {name: f"stream_{name}" for name in same} | {"tag": "stream_state"}
+    clear = _value(now, "reader.stream_clear") == 1
+    return {
+        **{
+            name: _value(now, f"softmax.in_{name}") == _value(now, f"reader.{port}")
+            for name, port in ports.items()
+        },
+        "number": _value(now, "states.stream_number") == _value(now, "reader.stream_state"),
+        "start": _value(now, "softmax.in_start")
+        == z3.If(clear, EMPTY, _value(now, "states.stream_state")),
+    }
+
+
+def _no_stream(now: View) -> dict[str, Any]:
+    """What the softmax lanes get of a row of vector SRAM."""
+    bits = _value(now, "softmax.in_data").size()
+    ports = {"first": "strip.beat_first", "last": "strip.beat_last", "base": "strip.beat_base",
+             "data": f"vector_memory.read_data[{bits - 1}:0]", "bans": "csrs.bans",
+             "tag": "gp.read_data[1:0]"}  # fmt: skip
+    clear = _value(now, "control.word[26:26]") == 1
+    return {
+        **{
+            name: _value(now, f"softmax.in_{name}") == _value(now, port)
+            for name, port in ports.items()
+        },
+        "flags": _value(now, "softmax.in_flags") == 0,
+        "start": _value(now, "softmax.in_start")
+        == z3.If(clear, EMPTY, _value(now, "states.read_state")),
     }
 
 

@@ -51,6 +51,15 @@ PROGRAMS = {
         C_LOOP_END gp5
         C_BREAK""",
     "a loop end after such a trap finds no loop": "C_LOOP_END gp1",
+    "a stream bans what was banned when it was issued": """
+        C_SET_CSR BAN0, gp0, 3
+        H_RED_SM gp0, gp0, a0, gp0, BF16, 1
+        C_SET_CSR BAN0, gp0, 5
+        C_SET_CSR BAN1, gp0, 3
+        H_RED_SM gp1, gp0, a0, gp0, BF16, 1
+        C_SET_CSR BAN1, gp0, 4
+        S_SM_IDX gp1, gp0
+        C_BREAK""",
     "MASK enables lanes, from lane 32 on the same ones again": """
         S_LUI_INT gp1, 0x2C6A1
         S_ADDI_INT gp1, gp1, 0x35B

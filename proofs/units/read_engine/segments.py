@@ -38,7 +38,9 @@ def segment_walk(files: Files) -> Iterator[Obligation]:
     position that is its channel's modulo CHANNELS. Of a segment that follows any other, the
     positions from the first that the other keeps on are at most 8 * CHANNELS, the least ring: so
     when the lanes are done with all before it, its scales have room, and nothing waits for ever.
-    For all first bytes, lengths, scales and pitches whose bytes lie in the address space.
+    For all first bytes, lengths, scales and pitches whose bytes lie in the address space. What else
+    a request brings stays, with all its bits, until its entry is the next request's, two later;
+    vector SRAM's rows begin on multiples of VLEN.
     """
     for size in SEGMENTS:
         yield from _requests(size, files)
@@ -77,7 +79,7 @@ def _requests(size: Size, files: Files) -> Iterator[Obligation]:
         )  # fmt: skip
         plans, rows = [], None
         for entry in range(3):
-            entries = holding(module, "next_reg", z3.BitVecVal(entry, 2))
+            entries = holding(module, "next_reg", _number(entry))
             state = {**module.arbitrary("queue"), **entries}
             now = module.view(state, inputs, "now")
             after = module.view(now.next(), {}, "after")
@@ -102,6 +104,38 @@ def _requests(size: Size, files: Files) -> Iterator[Obligation]:
         yield Obligation(f"{size}, scales by {by}: request", goal, premises)
         same = z3.And(plans[0] == plans[1], plans[0] == plans[2])
         yield Obligation(f"{size}, scales by {by}: request, any entry", same)
+    yield from _held(size, module)
+
+
+HELD = {"tag": "slot", "kind": "kind", "format": "format", "to": "to", "state": "state",
+        "clear": "clear", "index": "index", "bans": "bans"}  # fmt: skip
+
+
+def _held(size: Size, module: smt.Transition) -> Iterator[Obligation]:
+    """The queue's entries besides their plans."""
+    for entry in range(3):
+        state = {**module.arbitrary("queue"), **holding(module, "next_reg", _number(entry))}
+        now = module.view(state, {"rst": one_bit(0)}, "now")
+        after = module.view(now.next(), {}, "after")
+        valid = now.apply(module.inputs["in_valid"]) == 1
+        length = now.apply(module.inputs["in_length"])
+        given = {name: now.apply(module.inputs[f"in_{port}"]) for name, port in HELD.items()}
+        given["step"] = (length + (size.vlen - 1)) & ~z3.BitVecVal(size.vlen - 1, 32)
+        same = []
+        for name, value in given.items():
+            width = value.size()
+            for place in range(3):
+                old, new = (
+                    z3.Extract(width * place + width - 1, width * place, view[name])
+                    for view in (now, after)
+                )
+                same.append(new == (z3.If(valid, value, old) if place == entry else old))
+        turn = after["next_reg"] == z3.If(valid, _number((entry + 1) % 3), _number(entry))
+        yield Obligation(f"{size}: held in entry {entry}", z3.And(turn, *same))
+
+
+def _number(entry: int) -> Any:
+    return z3.BitVecVal(entry, 2)
 
 
 def _walk(size: Size, module: smt.Transition, by: int | None) -> Iterator[Obligation]:
