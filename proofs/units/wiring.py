@@ -15,6 +15,7 @@ from unmask.proofs.engine.mutate import Mutation
 from unmask.proofs.engine.obligation import Files, Obligation, Theorem, Values
 from unmask.proofs.engine.smt import View
 from unmask.proofs.units import rtl
+from unmask.spec import isa
 from unmask.spec.contracts.softmax import word_of
 from unmask.spec.encoding import Trap
 from unmask.spec.softmax import SoftmaxState
@@ -84,6 +85,21 @@ WIRES: dict[str, tuple[str, ...]] = {
     **{f"{unit}.in_length": ("trap_check.length",) for unit in ("reader", "writer")},
     **{f"{unit}.in_format": ("span.format",) for unit in ("reader", "writer")},
     **{f"{unit}.in_pitch": ("span.pitch",) for unit in ("reader", "writer")},
+    "reader.in_state": ("gp.read_data[1:0]",),
+    "reader.in_clear": ("control.word[26:26]",),
+    "writer.int_data": ("int_memory.read_data[63:32]",),
+    "writer.key_data": ("key_memory.read_data[63:32]",),
+    **{f"transfers.read_{x}": (f"reader.out_{x}",) for x in ("valid", "slot", "fault")},
+    **{f"transfers.write_{x}": (f"writer.out_{x}",) for x in ("valid", "fault")},
+    "transfers.slice_fault": ("reader.stream_fault",),
+    "transfers.state_number": ("softmax.out_tag",),
+    "states.write_number": ("softmax.out_tag",),
+    "states.write_state": ("softmax.out_state",),
+    **{f"{unit}.in_state": ("states.read_state",) for unit in ("key_unit", "state_view")},
+    **{
+        f"vector_memory.engine_{x}": (f"reader.vector_{x}",)
+        for x in ("write", "row", "data", "mask")
+    },
     "reader.in_slot": ("transfers.slot",),
     "reader.in_to": (_GP["rd"],),
     "reader.in_index": (_GP["rs3"],),
@@ -181,7 +197,7 @@ def _program_memory(now: View) -> dict[str, Any]:
 
 
 def _told(now: View, after: View) -> dict[str, Any]:
-    """What the host is told of a run besides what a unit gives as it is."""
+    """What the host is told of a run, and the engines of rows, besides what a unit gives."""
 
     def on(name: str) -> Any:
         return _value(now, name) == 1
@@ -193,7 +209,11 @@ def _told(now: View, after: View) -> dict[str, Any]:
         "cycles": on("control.busy"),
         "retired": z3.And(on("control.retire"), _value(now, "control.cause") == int(Trap.NONE)),
     }
+    numbers = [n for n, x in enumerate(isa.TABLE) if x.mnemonic in ("H_PREFETCH_V", "H_STORE_V")]
+    by_rows = z3.Or(*(_value(now, f"decode.row[{n}:{n}]") == 1 for n in numbers))
+    moved = z3.If(by_rows, _value(now, "csrs.rows"), 1)
     return {
+        **{f"rows of the {x}": _value(now, f"{x}.in_rows") == moved for x in ("reader", "writer")},
         "fault address": _value(now, "host.fault_address") == z3.If(fatal, place, 0),
         **{
             name: _value(after, f"host.{name}")
