@@ -85,6 +85,11 @@ WIRES: dict[str, tuple[str, ...]] = {
     **{f"{unit}.in_length": ("trap_check.length",) for unit in ("reader", "writer")},
     **{f"{unit}.in_format": ("span.format",) for unit in ("reader", "writer")},
     **{f"{unit}.in_pitch": ("span.pitch",) for unit in ("reader", "writer")},
+    **{
+        f"{x}.clear": ("control.start_taken",)
+        for x in ("gp", "f", "a", "csrs", "transfers", "loop_stack")
+    },
+    "states.clear_all": ("control.start_taken",),
     "reader.in_state": ("gp.read_data[1:0]",),
     "reader.in_clear": ("control.word[26:26]",),
     "writer.int_data": ("int_memory.read_data[63:32]",),
